@@ -72,32 +72,31 @@ class Reason(_Part, frozen=True):
 
 
 # The default table of domain.md section 5; within STOP and HOLD the first thing shown is what the person there can act on.
+_TABLE: tuple[tuple[str, Word, str], ...] = (
+    ("not-genuine", "STOP", "keep-truck-call"),
+    ("plate-differs", "STOP", "check-plate-call"),
+    ("tested-positive", "STOP", "isolate-single-pcr"),
+    ("pass-revoked", "STOP", "call-new-pass"),
+    ("pass-superseded", "STOP", "call-new-pass"),
+    ("pass-expired", "STOP", "call-new-pass"),
+    ("pass-not-yet-valid", "STOP", "call-new-pass"),
+    ("pass-other-loop", "STOP", "call-new-pass"),
+    ("pass-not-live", "HOLD", "refresh-pass"),
+    ("paper-not-compared", "HOLD", "compare-plate-name"),
+    ("stranger-in-cab", "HOLD", "join-or-stay"),
+    ("held-for-review", "HOLD", "swab-singly"),
+    ("antigen-unread", "HOLD", "wait-timer"),
+    ("evidence-missing", "HOLD", "sample-here"),
+    ("temperature-or-code", "HOLD", "measure-again"),
+    ("red-unanswered", "HOLD", "coordinator-answers"),
+    ("lists-old", "HOLD", "connect-or-call"),
+    ("clock-unsure", "HOLD", "check-clock"),
+    ("pcr-pending", "GO", "drive-on-result-due"),
+    ("in-order", "GO", "drive-on"),
+)
 VERDICTS: tuple[Reason, ...] = tuple(
     Reason(reason=reason, verdict=verdict, rank=rank, next_step=next_step)
-    for rank, (reason, verdict, next_step) in enumerate(
-        (
-            ("not-genuine", "STOP", "keep-truck-call"),
-            ("plate-differs", "STOP", "check-plate-call"),
-            ("tested-positive", "STOP", "isolate-single-pcr"),
-            ("pass-revoked", "STOP", "call-new-pass"),
-            ("pass-superseded", "STOP", "call-new-pass"),
-            ("pass-expired", "STOP", "call-new-pass"),
-            ("pass-not-yet-valid", "STOP", "call-new-pass"),
-            ("pass-other-loop", "STOP", "call-new-pass"),
-            ("pass-not-live", "HOLD", "refresh-pass"),
-            ("paper-not-compared", "HOLD", "compare-plate-name"),
-            ("stranger-in-cab", "HOLD", "join-or-stay"),
-            ("held-for-review", "HOLD", "swab-singly"),
-            ("antigen-unread", "HOLD", "wait-timer"),
-            ("evidence-missing", "HOLD", "sample-here"),
-            ("temperature-or-code", "HOLD", "measure-again"),
-            ("red-unanswered", "HOLD", "coordinator-answers"),
-            ("lists-old", "HOLD", "connect-or-call"),
-            ("clock-unsure", "HOLD", "check-clock"),
-            ("pcr-pending", "GO", "drive-on-result-due"),
-            ("in-order", "GO", "drive-on"),
-        )
-    )
+    for rank, (reason, verdict, next_step) in enumerate(_TABLE)
 )
 
 
