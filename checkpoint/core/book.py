@@ -134,8 +134,6 @@ def reach(facts: Iterable[Fact]) -> frozenset[str]:
         found.add(f"fact:{fact.id}")
         names = subjects(fact)
         found.update(n for n in names if n.startswith(("vehicle:", "pass:", "person:", "request:", "warning:")))
-        if isinstance(fact.what, SwabTaken) or (
-            isinstance(fact.what, Amended) and isinstance(fact.what.what, SwabTaken)
-        ):
+        if isinstance(fact.what, SwabTaken) or (isinstance(fact.what, Amended) and isinstance(fact.what.what, SwabTaken)):
             found.update(n for n in names if n.startswith(("specimen:", "tube:")))
     return frozenset(found)

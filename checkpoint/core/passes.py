@@ -270,9 +270,7 @@ def steps(p: Pass, step_s: int) -> int:
 def is_live(reading: Reading, now: datetime, step_s: int, tolerated: int) -> bool:
     """Whether a screen pass shows a genuine step of now, or one that is `tolerated` steps away at most."""
     return (
-        reading.step is not None
-        and reading.step_genuine
-        and abs(reading.step - step_at(reading.pass_, now, step_s)) <= tolerated
+        reading.step is not None and reading.step_genuine and abs(reading.step - step_at(reading.pass_, now, step_s)) <= tolerated
     )
 
 
