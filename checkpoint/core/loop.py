@@ -12,7 +12,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Literal
+from functools import cached_property
+from typing import Literal, NamedTuple
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
@@ -110,6 +111,7 @@ class Policy(_Part, frozen=True):
     antigen_anchor: Literal["sampled", "reported"] = "sampled"
     antigen_read_after_s: int = 15 * 60
     antigen_read_before_s: int = 20 * 60
+    evidence_required: bool = True
     go_on_antigen: bool = True  # older than the PCR window: PCR + antigen, go on the antigen
     result_owed_s: int = 8 * 3600
     temperature_max_celsius: float = 37.3
@@ -137,7 +139,8 @@ class Policy(_Part, frozen=True):
     stop_s: int = 15 * 60
     break_after_driving_s: int = 4 * 3600
     break_s: int = 20 * 60
-    break_slack_s: int = 20 * 60
+    break_from_driving_s: int = 3 * 3600  # a stop after this much driving may be the break the law demands
+    break_slack_s: int = 10 * 60
     wrong_way_m: float = 200.0
     accuracy_ignored_m: float = 200.0
     unknown_s: int = 10 * 60
@@ -195,7 +198,15 @@ class Line(_Part, frozen=True):
     sections: tuple[Section, ...] = ()
 
 
-class Loop(_Part, frozen=True):
+class Stop(NamedTuple):
+    """A station as a leg passes it: how far along the leg's line, how far off it."""
+
+    station: Station
+    along_m: float
+    off_m: float
+
+
+class Loop(_Part, frozen=True, dict=True):
     """One version of a loop. `origin` and `destination` are station ids; the two lines run from one to the other and back."""
 
     id: str
@@ -227,6 +238,29 @@ class Loop(_Part, frozen=True):
             return self.policy
         return msgspec.structs.replace(self.policy, **_overrides(station))
 
+    @cached_property
+    def paths(self) -> dict[Leg, geo.Path]:
+        """Both lines, measured."""
+        return {leg: geo.Path(self.line(leg).points) for leg in LEGS}
+
+    @cached_property
+    def stops(self) -> dict[Leg, tuple[Stop, ...]]:
+        """The stations each leg passes, in the order it passes them: those within 3 km of its line."""
+        return {leg: self._stops(leg) for leg in LEGS}
+
+    def _stops(self, leg: Leg) -> tuple[Stop, ...]:
+        path, found = self.paths[leg], []
+        first, last = (self.origin, self.destination) if leg == "outbound" else (self.destination, self.origin)
+        for station in self.stations:
+            near = path.nearest(station.center)
+            if station.id == first:
+                found.append(Stop(station, 0.0, near.off_m))
+            elif station.id == last:
+                found.append(Stop(station, path.length_m, near.off_m))
+            elif near.off_m <= STATION_ON_LINE_M:
+                found.append(Stop(station, near.along_m, near.off_m))
+        return tuple(sorted(found, key=lambda stop: (stop.along_m, stop.station.id)))
+
     @property
     def zone(self) -> ZoneInfo:
         """The time zone people on this loop read their clocks in."""
@@ -245,6 +279,7 @@ def _overrides(station: Station) -> dict[str, object]:
 
 MAX_DOCUMENT_BYTES = 4 * 1024 * 1024
 MAX_VERTICES = 20_000
+STATION_ON_LINE_M = 3000.0
 MAX_PASS = timedelta(days=31)
 
 
@@ -351,7 +386,7 @@ def _line_problems(loop: Loop, leg: Leg) -> Iterable[str]:
 
 
 def _near_line(line: Line, station: Station) -> bool:
-    return geo.Path(line.points).nearest(station.center).off_m <= 3000
+    return geo.Path(line.points).nearest(station.center).off_m <= STATION_ON_LINE_M
 
 
 def _policy_problems(loop: Loop) -> Iterable[str]:

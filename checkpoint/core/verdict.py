@@ -12,7 +12,7 @@ from datetime import datetime
 import msgspec
 
 from checkpoint.core.facts import Cited, Colour, Medium, Word
-from checkpoint.core.loop import Reason
+from checkpoint.core.loop import Loop, Reason
 from checkpoint.core.passes import Reading
 
 Value = str | int | float | bool | datetime | None
@@ -64,6 +64,7 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
 class Gate(msgspec.Struct, frozen=True, kw_only=True):
     """What a station knows when a pass is before it.
 
+    `loop` is the loop this station belongs to, in the version in force (None: taken from the pass's vehicle).
     `reading` is the pass read; None when the text was not a genuine pass of ours (`refused` then says why: `forged`,
     `foreign`, `half`). `medium` typed means that the number was typed. `lists_age_s` is the age of what the station
     knows (None: it never had any), `offset_s` its clock's measured offset (None: unknown). `plate_read` is the plate
@@ -72,6 +73,7 @@ class Gate(msgspec.Struct, frozen=True, kw_only=True):
 
     station: str
     reading: Reading | None
+    loop: Loop | None = None
     refused: str = ""
     medium: Medium = "screen"
     lists_age_s: int | None = 0
