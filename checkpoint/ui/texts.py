@@ -88,7 +88,8 @@ def texts(lang: str) -> Texts:
             if not message.id:
                 continue
             key = message.id[0] if isinstance(message.id, list | tuple) else message.id
-            forms = tuple(message.string) if isinstance(message.string, list | tuple) else (message.string,)
+            said = message.string if isinstance(message.string, list | tuple) else (message.string,)
+            forms = tuple(form or "" for form in said)
             if key in table:
                 raise ValueError(f"{path.name} ({lang}) says {key} a second time")
             if all(forms):
