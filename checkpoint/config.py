@@ -1,0 +1,215 @@
+"""What an installation may set, and what time it is.
+
+The law of this file: the environment is read once, by `load`; every setting is one row of `SETTINGS`, cast at the door;
+what cannot be cast is complained of by the setting's own name, all complaints at once. Nothing else in the program reads
+the environment, and nothing else asks the machine for the time.
+
+`SETTINGS` is also what the README's table is checked against.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from urllib.parse import urlsplit
+
+PREFIX = "CHECKPOINT_"
+Now = Callable[[], datetime]
+
+
+class Misconfigured(ValueError):
+    """Settings that cannot be used; `problems` holds one text for each, beginning with the setting's name."""
+
+    def __init__(self, problems: tuple[str, ...]) -> None:
+        self.problems = problems
+        super().__init__("; ".join(problems))
+
+
+# -- time ---------------------------------------------------------------------------------------------------------------
+
+
+def utc_now() -> datetime:
+    """The machine's time, aware, in UTC."""
+    return datetime.now(UTC)
+
+
+class Clock:
+    """A clock that runs `speed` times as fast as the machine's from `start` on; until then they agree.
+
+    Two processes given the same start and speed show the same time: that is how a demonstration is hurried.
+    """
+
+    def __init__(self, start: datetime, speed: float = 1.0, now: Now = utc_now) -> None:
+        if start.tzinfo is None:
+            raise ValueError("an instant with its zone is wanted")
+        if not 0 < speed <= 3600:
+            raise ValueError("a speed above 0, at most 3600, is wanted")
+        self.start, self.speed, self._now = start.astimezone(UTC), speed, now
+
+    def __call__(self) -> datetime:
+        """The time this clock shows."""
+        elapsed = self._now() - self.start
+        return self.start + (elapsed * self.speed if elapsed > timedelta() else elapsed)
+
+    def real_s(self, shown_s: float) -> float:
+        """How many of the machine's seconds pass while this clock shows so many."""
+        return shown_s / self.speed
+
+    def __str__(self) -> str:
+        """As the setting `CHECKPOINT_CLOCK` has it."""
+        return f"{self.start.isoformat()}*{self.speed:g}"
+
+
+# -- settings -----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True)
+class Setting:
+    """One setting: its name without the prefix, how its text is cast, its default as text, and what it is for."""
+
+    name: str
+    cast: Callable[[str], object]
+    default: str
+    purpose: str
+
+    @property
+    def variable(self) -> str:
+        """The environment variable's name."""
+        return PREFIX + self.name
+
+
+def _port(text: str) -> int:
+    if not text.isascii() or not text.isdecimal() or not 1 <= int(text) <= 65535:
+        raise ValueError("a port from 1 to 65535 wanted")
+    return int(text)
+
+
+def _host(text: str) -> str:
+    if not text or any(c.isspace() or c == "/" for c in text):
+        raise ValueError("a host name or address wanted")
+    return text
+
+
+def _folder(text: str) -> Path:
+    path = Path(text).expanduser()
+    if path.exists() and not path.is_dir():
+        raise ValueError("a folder wanted, and this is a file")
+    return path
+
+
+def _file(text: str) -> Path | None:
+    if not text:
+        return None
+    path = Path(text).expanduser()
+    if path.is_dir():
+        raise ValueError("a file wanted, and this is a folder")
+    return path
+
+
+def _url(text: str) -> str:
+    parts = urlsplit(text)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+        raise ValueError("an address such as http://127.0.0.1:8000 wanted")
+    return text.rstrip("/")
+
+
+def _optional_url(text: str) -> str:
+    return _url(text) if text else ""
+
+
+def _clock(text: str) -> Now:
+    if not text:
+        return utc_now
+    start, _, speed = text.partition("*")
+    try:
+        return Clock(datetime.fromisoformat(start), float(speed or "1"))
+    except ValueError as error:
+        raise ValueError(f"an instant and a speed wanted, such as 2026-05-01T08:00:00Z*10 ({error})") from None
+
+
+SETTINGS: tuple[Setting, ...] = (
+    Setting(name="DATA", cast=_folder, default="data", purpose="folder of the server's ledger, registry and keys"),
+    Setting(name="DATABASE", cast=_file, default="", purpose="file of the ledger; `checkpoint.db` in the data folder when empty"),
+    Setting(name="HOST", cast=_host, default="127.0.0.1", purpose="address the server listens on"),
+    Setting(name="PORT", cast=_port, default="8000", purpose="port the server listens on"),
+    Setting(
+        name="PUBLIC_URL",
+        cast=_optional_url,
+        default="",
+        purpose="address under which phones reach the server, for links; host and port when empty",
+    ),
+    Setting(
+        name="FRONT_END",
+        cast=_folder,
+        default=str(Path("front-end", "node_modules")),
+        purpose="folder of the installed front-end packages; a relative one is looked for in the virtual environment",
+    ),
+    Setting(name="KIOSK_HOST", cast=_host, default="127.0.0.1", purpose="address the kiosk's page listens on"),
+    Setting(name="KIOSK_PORT", cast=_port, default="8100", purpose="port of the kiosk's page"),
+    Setting(
+        name="KIOSK_DATA", cast=_folder, default=str(Path("data", "kiosk")), purpose="folder of the kiosk's outbox, lists and key"
+    ),
+    Setting(name="KIOSK_TOKEN", cast=str, default="", purpose="one-time token that enrols the kiosk at its first start"),
+    Setting(
+        name="SERVER_URL", cast=_url, default="http://127.0.0.1:8000", purpose="address under which the kiosk reaches the server"
+    ),
+    Setting(
+        name="CLOCK",
+        cast=_clock,
+        default="",
+        purpose="a hurried clock for demonstrations, `<instant>*<speed>`: from the instant on, time runs so many times as fast",
+    ),
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """The settings, cast. One field a setting, under its name in small letters; `now` is the clock to use."""
+
+    data: Path
+    database: Path
+    host: str
+    port: int
+    public_url: str
+    front_end: Path
+    kiosk_host: str
+    kiosk_port: int
+    kiosk_data: Path
+    kiosk_token: str
+    server_url: str
+    now: Now
+
+
+def load(environ: Mapping[str, str] | None = None) -> Config:
+    """Read the settings from the environment (or a mapping in its place).
+
+    Raises `Misconfigured` naming every setting that cannot be used, and every `CHECKPOINT_` variable that is none of ours:
+    a misspelt setting is otherwise a setting that silently does nothing.
+    """
+    given = os.environ if environ is None else environ
+    found: dict[str, object] = {}
+    problems: list[str] = []
+    for setting in SETTINGS:
+        text = given.get(setting.variable, "").strip() or setting.default
+        try:
+            found[setting.name.lower()] = setting.cast(text)
+        except ValueError as error:
+            problems.append(f"{setting.variable}: {error}, got {text!r}")
+    known = {setting.variable for setting in SETTINGS}
+    problems += [f"{name}: no such setting" for name in sorted(given) if name.startswith(PREFIX) and name not in known]
+    if problems:
+        raise Misconfigured(tuple(problems))
+    data = found["data"]
+    assert isinstance(data, Path)
+    found["database"] = found["database"] or data / "checkpoint.db"
+    front_end = found["front_end"]
+    assert isinstance(front_end, Path)
+    found["front_end"] = front_end if front_end.is_absolute() else Path(sys.prefix, front_end)
+    host, port = found["host"], found["port"]
+    found["public_url"] = found["public_url"] or f"http://{'127.0.0.1' if host == '0.0.0.0' else host}:{port}"  # noqa: S104
+    found["now"] = found.pop("clock")
+    return Config(**found)  # type: ignore[arg-type]  # each was cast by its own row above
