@@ -1,0 +1,1 @@
+"""The station's own program: reads passes, shows verdicts and keeps what happened, with or without a network."""

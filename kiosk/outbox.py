@@ -1,0 +1,379 @@
+"""What this station saw, until the server says that it holds it; and what this station needs to know meanwhile.
+
+The law of this file:
+
+* A fact is committed here before anything is shown: `record` returns after the commit (SQLite, WAL, synchronous FULL).
+* Own facts are numbered from 1 without gaps and chained: hash = SHA-256(previous hash | number, 8 bytes big endian | the
+  exact JSON bytes). What was written is never changed; only its state is: `waiting`, `held`, `aside`.
+* Nothing stops being sent but what the server named as held or set aside. What it set aside stays here to be seen.
+* What the server told is kept as it came, with the cursor, in one transaction: after a power cut there is never a cursor
+  ahead of its facts.
+* Enrolled anew, the kiosk is a new witness: its chain begins at 1, and what still waited is told again in its own name.
+
+One connection, one lock: a station sees a few facts a minute, and its threads take turns.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from peewee import SQL, Table, fn
+from playhouse.apsw_ext import APSWDatabase
+
+from checkpoint.core import facts
+from checkpoint.core.facts import Fact
+
+FILE_NAME = "kiosk.db"
+FIRST_PREV = "0" * 64
+
+# Append only: a kiosk that comes back after months finds its way from wherever it was.
+MIGRATIONS: tuple[tuple[str, ...], ...] = (
+    (
+        """CREATE TABLE own (
+            witness TEXT NOT NULL, seq INTEGER NOT NULL, id TEXT NOT NULL, prev TEXT NOT NULL, hash TEXT NOT NULL,
+            body BLOB NOT NULL, at TEXT NOT NULL, state TEXT NOT NULL DEFAULT 'waiting', why TEXT NOT NULL DEFAULT '',
+            detail TEXT NOT NULL DEFAULT '', refusals INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (witness, seq))""",
+        "CREATE UNIQUE INDEX own_id ON own (id, witness)",
+        "CREATE INDEX own_waiting ON own (refusals, seq) WHERE state = 'waiting'",
+        "CREATE TABLE received (number INTEGER PRIMARY KEY, body BLOB NOT NULL)",
+        "CREATE TABLE person (id TEXT PRIMARY KEY, name TEXT NOT NULL)",
+        "CREATE TABLE staff (id TEXT PRIMARY KEY, name TEXT NOT NULL, pin TEXT NOT NULL)",
+        "CREATE TABLE issuer (key_id TEXT PRIMARY KEY, public_key TEXT NOT NULL)",
+        "CREATE TABLE setting (name TEXT PRIMARY KEY, value TEXT NOT NULL)",
+    ),
+)
+
+
+class Enrolment(msgspec.Struct, frozen=True, kw_only=True):
+    """Who this kiosk is: its id, its station, the server's address, the key it calls with, and its signing key (hex)."""
+
+    kiosk: str
+    station: str
+    server: str
+    bearer: str
+    private_key: str
+
+    @property
+    def witness(self) -> str:
+        """How facts name this kiosk."""
+        return f"kiosk:{self.kiosk}"
+
+    def signature(self, head: Head) -> str:
+        """The kiosk's own mark (Ed25519, hex) under the end of its chain."""
+        key = Ed25519PrivateKey.from_private_bytes(bytes.fromhex(self.private_key))
+        return key.sign(f"{self.kiosk}|{head.seq}|{head.hash}".encode()).hex()
+
+
+class StaffMember(msgspec.Struct, frozen=True, kw_only=True):
+    """Somebody who may sign on here; `pin` is sealed (see `core.pins`)."""
+
+    id: str
+    name: str
+    pin: str
+
+
+@dataclass(frozen=True)
+class Head:
+    """The end of the chain: the last number and its hash."""
+
+    seq: int
+    hash: str
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """An own fact the server has not said it holds; `body` is its exact JSON."""
+
+    seq: int
+    id: str
+    prev: str
+    hash: str
+    body: bytes
+
+
+@dataclass(frozen=True)
+class SetAside:
+    """An own fact the server keeps but could not take for what it says; `why` is its word for it."""
+
+    seq: int
+    id: str
+    why: str
+    detail: str
+    at: datetime
+
+
+@dataclass(frozen=True)
+class Depth:
+    """How much waits, since when the oldest has, how much the server set aside, how much it refused to look at so far."""
+
+    waiting: int
+    oldest_at: datetime | None
+    aside: int
+    refused: int
+
+
+@dataclass(frozen=True)
+class Broken:
+    """The first place where the chain does not hold."""
+
+    seq: int
+    why: str
+
+
+def chained(prev: str, seq: int, body: bytes) -> str:
+    """The hash of a fact in its witness's chain, hex."""
+    return hashlib.sha256(bytes.fromhex(prev) + seq.to_bytes(8) + body).hexdigest()
+
+
+class Outbox:
+    """The kiosk's file. Safe to use from many threads."""
+
+    def __init__(self, path: Path | str) -> None:
+        """Open the file, or make it, and bring it up to date."""
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        self._lock = threading.RLock()
+        self._db = APSWDatabase(
+            str(path), thread_safe=False, pragmas={"journal_mode": "wal", "synchronous": "full", "busy_timeout": 5000}
+        )
+        self._db.connect()
+        self._own = _table(self._db, "own")
+        self._received = _table(self._db, "received")
+        self._person = _table(self._db, "person")
+        self._staff = _table(self._db, "staff")
+        self._issuer = _table(self._db, "issuer")
+        self._setting = _table(self._db, "setting")
+        self._migrate()
+
+    def close(self) -> None:
+        """Close the file; everything recorded is already in it."""
+        with self._lock:
+            self._db.close()
+
+    def _migrate(self) -> None:
+        with self._writing():
+            (done,) = self._db.execute_sql("PRAGMA user_version").fetchone()
+            for number, statements in enumerate(MIGRATIONS[done:], start=done + 1):
+                for statement in statements:
+                    self._db.execute_sql(statement)
+                self._db.execute_sql(f"PRAGMA user_version = {number}")
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        # IMMEDIATE: a transaction that reads first and writes later would fail when another process has written between.
+        with self._lock, self._db.atomic("IMMEDIATE"):
+            yield
+
+    # -- who we are ---------------------------------------------------------------------------------------------------
+
+    @property
+    def enrolment(self) -> Enrolment | None:
+        """Who this kiosk is, or None before it was enrolled."""
+        kept = self.setting("enrolment")
+        return msgspec.json.decode(kept, type=Enrolment) if kept else None
+
+    def enrol(self, enrolment: Enrolment) -> None:
+        """Become this kiosk. What still waited under an earlier name is told again under the new one, same id, same `at`."""
+        with self._writing():
+            before = self.enrolment
+            self.keep(enrolment=msgspec.json.encode(enrolment).decode())
+            if before is None or before.kiosk == enrolment.kiosk:
+                return
+            mine = (self._own.c.witness == before.witness) & (self._own.c.state == "waiting")
+            bodies = [bytes(row["body"]) for row in self._own.select(self._own.c.body).where(mine).order_by(self._own.c.seq)]
+            self._own.delete().where(mine).execute()
+            self._chain(msgspec.structs.replace(facts.decode(body), witness=enrolment.witness) for body in bodies)
+            if before.server != enrolment.server or before.station != enrolment.station:
+                # Another station has other facts: read its feed from the beginning.
+                self.keep(cursor="0", pulled_at="")
+
+    # -- what we saw --------------------------------------------------------------------------------------------------
+
+    def record(self, *seen: Fact) -> None:
+        """Write facts down, all or none, in this order; durable when it returns. Raises `RuntimeError` before enrolment."""
+        with self._writing():
+            self._chain(seen)
+
+    def _chain(self, seen: Iterable[Fact]) -> None:
+        enrolment = self.enrolment
+        if enrolment is None:
+            raise RuntimeError("a kiosk that is not enrolled is no witness")
+        head = self._head(enrolment.witness)
+        for fact in seen:
+            if fact.witness != enrolment.witness:
+                raise ValueError(f"not this kiosk's to tell: {fact.witness}")
+            body = facts.encode(fact)
+            seq = head.seq + 1
+            told = chained(head.hash, seq, body)
+            self._own.insert(
+                witness=fact.witness, seq=seq, id=fact.id, prev=head.hash, hash=told, body=body, at=fact.at.isoformat()
+            ).execute()
+            head = Head(seq, told)
+
+    def _head(self, witness: str) -> Head:
+        own = self._own
+        row = own.select(own.c.seq, own.c.hash).where(own.c.witness == witness).order_by(own.c.seq.desc()).limit(1).first()
+        return Head(row["seq"], row["hash"]) if row else Head(0, FIRST_PREV)
+
+    def head(self) -> Head:
+        """The end of this kiosk's chain."""
+        with self._lock:
+            enrolment = self.enrolment
+            return self._head(enrolment.witness) if enrolment else Head(0, FIRST_PREV)
+
+    def waiting(self, limit: int) -> list[Waiting]:
+        """What to send next: the oldest first, and what the server would not look at behind the rest."""
+        with self._lock:
+            own = self._own
+            rows = (
+                own.select(own.c.seq, own.c.id, own.c.prev, own.c.hash, own.c.body)
+                .where(own.c.state == "waiting")
+                .order_by(own.c.refusals, own.c.seq)
+                .limit(limit)
+            )
+            return [Waiting(r["seq"], r["id"], r["prev"], r["hash"], bytes(r["body"])) for r in rows]
+
+    def answered(self, held: Iterable[str], aside: Mapping[str, tuple[str, str]]) -> None:
+        """The server holds these ids, and set those aside with (why, detail). They are not sent again."""
+        with self._writing():
+            own = self._own
+            for fact_id in held:
+                own.update(state="held").where((own.c.id == fact_id) & (own.c.state == "waiting")).execute()
+            for fact_id, (why, detail) in aside.items():
+                told = own.update(state="aside", why=why, detail=detail)
+                told.where((own.c.id == fact_id) & (own.c.state == "waiting")).execute()
+
+    def refused(self, fact_id: str) -> None:
+        """The server would not look at this fact: the others go first from now on, and it is tried again after them."""
+        with self._writing():
+            own = self._own
+            own.update(refusals=own.c.refusals + 1).where(own.c.id == fact_id).execute()
+
+    def depth(self) -> Depth:
+        """How much waits, and since when."""
+        with self._lock:
+            own = self._own
+            counts = own.select(
+                fn.COUNT(SQL("CASE state WHEN 'waiting' THEN 1 END")).alias("waiting"),
+                fn.MIN(SQL("CASE state WHEN 'waiting' THEN at END")).alias("oldest"),
+                fn.COUNT(SQL("CASE state WHEN 'aside' THEN 1 END")).alias("aside"),
+                fn.COUNT(SQL("CASE WHEN state = 'waiting' AND refusals > 0 THEN 1 END")).alias("refused"),
+            ).first()
+            oldest = datetime.fromisoformat(counts["oldest"]) if counts["oldest"] else None
+            return Depth(counts["waiting"], oldest, counts["aside"], counts["refused"])
+
+    def aside(self, limit: int = 50) -> list[SetAside]:
+        """What the server set aside, the newest first."""
+        with self._lock:
+            own = self._own
+            rows = own.select().where(own.c.state == "aside").order_by(own.c.at.desc()).limit(limit)
+            return [SetAside(r["seq"], r["id"], r["why"], r["detail"], datetime.fromisoformat(r["at"])) for r in rows]
+
+    def own_facts(self) -> Iterator[Fact]:
+        """Every fact this kiosk kept, whatever became of it, in its own order."""
+        with self._lock:
+            rows = list(self._own.select(self._own.c.body).order_by(SQL("rowid")))
+        return (facts.decode(bytes(row["body"])) for row in rows)
+
+    def verify(self) -> Broken | None:
+        """Walk this kiosk's chain. None when every number is there and every hash fits."""
+        with self._lock:
+            enrolment = self.enrolment
+            own = self._own
+            mine = own.c.witness == (enrolment.witness if enrolment else "")
+            prev = FIRST_PREV
+            for place, row in enumerate(own.select().where(mine).order_by(own.c.seq), start=1):
+                if row["seq"] != place:
+                    return Broken(place, "missing")
+                if row["prev"] != prev or row["hash"] != chained(prev, place, bytes(row["body"])):
+                    return Broken(place, "changed")
+                prev = row["hash"]
+            return None
+
+    # -- what we were told --------------------------------------------------------------------------------------------
+
+    def take(
+        self,
+        told: Sequence[tuple[int, bytes]],
+        cursor: int,
+        *,
+        people: Mapping[str, str],
+        staff: Sequence[StaffMember],
+        issuers: Mapping[str, str],
+        complete_at: datetime | None,
+    ) -> None:
+        """Keep a page of the feed: (number, exact JSON) of each fact, and the lists, which replace what was known.
+
+        `complete_at` is set with the last page: it is the moment from which the age of the lists is counted.
+        """
+        with self._writing():
+            for number, body in told:
+                self._received.insert(number=number, body=body).on_conflict_ignore().execute()
+            self._replace(self._person, ({"id": i, "name": n} for i, n in people.items()))
+            self._replace(self._staff, (msgspec.structs.asdict(member) for member in staff))
+            self._replace(self._issuer, ({"key_id": k, "public_key": p} for k, p in issuers.items()))
+            self.keep(cursor=str(cursor))
+            if complete_at is not None:
+                self.keep(pulled_at=complete_at.isoformat())
+
+    def _replace(self, table: Table, rows: Iterable[Mapping[str, object]]) -> None:
+        table.delete().execute()
+        for row in rows:
+            table.insert(**row).execute()
+
+    def received(self) -> Iterator[bytes]:
+        """The exact JSON of every fact the server told, in its order."""
+        with self._lock:
+            rows = list(self._received.select(self._received.c.body).order_by(self._received.c.number))
+        return (bytes(row["body"]) for row in rows)
+
+    @property
+    def cursor(self) -> int:
+        """Up to which number the feed was read."""
+        return int(self.setting("cursor") or 0)
+
+    @property
+    def pulled_at(self) -> datetime | None:
+        """When the feed was last read to its end, by this kiosk's clock."""
+        kept = self.setting("pulled_at")
+        return datetime.fromisoformat(kept).astimezone(UTC) if kept else None
+
+    def people(self) -> dict[str, str]:
+        """Names by pseudonym."""
+        with self._lock:
+            return {row["id"]: row["name"] for row in self._person.select()}
+
+    def staff(self) -> dict[str, StaffMember]:
+        """Who may sign on, by pseudonym."""
+        with self._lock:
+            return {row["id"]: StaffMember(**row) for row in self._staff.select().order_by(self._staff.c.name)}
+
+    def issuers(self) -> dict[str, str]:
+        """Public keys of the trusted issuers (hex) by key id."""
+        with self._lock:
+            return {row["key_id"]: row["public_key"] for row in self._issuer.select()}
+
+    # -- small things -------------------------------------------------------------------------------------------------
+
+    def setting(self, name: str) -> str:
+        """A small thing remembered, or the empty text."""
+        with self._lock:
+            row = self._setting.select(self._setting.c.value).where(self._setting.c.name == name).first()
+            return str(row["value"]) if row else ""
+
+    def keep(self, **values: str) -> None:
+        """Remember small things."""
+        with self._writing():
+            for name, value in values.items():
+                self._setting.insert(name=name, value=value).on_conflict_replace().execute()
+
+
+def _table(db: APSWDatabase, name: str) -> Table:
+    return Table(name).bind(db)
