@@ -1,0 +1,253 @@
+"""Who is calling, and may they: the gate before every route.
+
+The law of this file: a route is a `Rule` and names who may call it; nothing is reachable that is not in the table, and nobody
+passes who is not named. Three ways to say who one is: a session cookie (people), a bearer token (machines with a session), a
+kiosk's own key. A role that acts in a browser acts from our own pages only: a request that another site set off is refused.
+
+A driver's session lives in a cookie of its own, so that a coordinator may try a driver's link in the same browser.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING
+from urllib.parse import quote, urlsplit
+
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerifyMismatchError
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route
+from starlette.types import Message, Receive
+
+from checkpoint.web.house import House, house_of
+from checkpoint.web.problems import Problem, wants_page
+
+if TYPE_CHECKING:
+    from checkpoint.store import Store
+
+COORDINATOR, CARRIER, LABORATORY, STATION, DRIVER, KIOSK, ANYONE = (
+    "coordinator", "carrier", "laboratory", "station", "driver", "kiosk", "anyone",
+)  # fmt: skip
+ROLES = (COORDINATOR, CARRIER, LABORATORY, STATION, DRIVER, KIOSK, ANYONE)
+WITH_PASSWORD = (COORDINATOR, CARRIER, LABORATORY)
+SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+SESSION = timedelta(hours=12)
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Caller:
+    """Who is calling. `who` is the id within the role (carrier, kiosk, pass), `name` what the person gave at sign-in,
+    `by` the pseudonym their facts carry."""
+
+    role: str
+    who: str = ""
+    name: str = ""
+    by: str = ""
+    way: str = ""
+
+    @property
+    def witness(self) -> str:
+        """Whom the facts that this caller tells are witnessed by."""
+        return {KIOSK: f"kiosk:{self.who}", LABORATORY: f"lab:{self.who}", DRIVER: f"phone:{self.who}"}.get(
+            self.role, f"desk:{self.role}"
+        )
+
+
+NOBODY = Caller(role=ANYONE)
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One row of the route table: where, how, what answers, who may, and how large a body may be."""
+
+    path: str
+    methods: tuple[str, ...]
+    endpoint: Endpoint
+    who: frozenset[str] | tuple[str, ...]
+    body_bytes: int = 64 * 1024
+
+    def __post_init__(self) -> None:
+        """A row that names nobody, or somebody unknown, is a mistake of ours."""
+        object.__setattr__(self, "who", frozenset(self.who))
+        if not self.who or not set(self.who) <= set(ROLES):
+            raise ValueError(f"{self.path}: who may call it? {sorted(self.who)}")
+
+
+def caller_of(request: Request) -> Caller:
+    """Who is calling, as the gate found out."""
+    caller: Caller = request.state.caller
+    return caller
+
+
+def guarded(rule: Rule) -> Route:
+    """The row as a route with the gate before it."""
+
+    async def endpoint(request: Request) -> Response:
+        house = house_of(request)
+        callers = await _callers(request, house)
+        request.state.caller = caller = _admitted(callers, rule)
+        if caller is None:
+            # Whoever is known to us by another role is told so by the page itself.
+            request.state.caller = next(iter(callers), None)
+            if callers:
+                raise Problem(403, "not-yours")
+            if request.method == "GET" and wants_page(request):
+                return RedirectResponse(f"/sign-in?next={quote(request.url.path)}", 303)
+            raise Problem(401, "sign-in", headers={"WWW-Authenticate": "Bearer"})
+        if request.method not in SAFE and caller.way != "bearer" and _from_elsewhere(request):
+            raise Problem(403, "other-site")
+        return await rule.endpoint(Request(request.scope, _limited(request, rule.body_bytes)))
+
+    endpoint.__name__ = getattr(rule.endpoint, "__name__", "endpoint")
+    return Route(rule.path, endpoint, methods=list(rule.methods))
+
+
+def _admitted(callers: Iterable[Caller], rule: Rule) -> Caller | None:
+    callers = list(callers)
+    for caller in callers:
+        if caller.role in rule.who:
+            return caller
+    return (callers[0] if callers else NOBODY) if ANYONE in rule.who else None
+
+
+async def _callers(request: Request, house: House) -> list[Caller]:
+    """Everyone this request shows itself to be: by bearer token, by session cookie, by driver's cookie."""
+    found: list[Caller] = []
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() == "bearer" and token:
+        by_token = await run_in_threadpool(_by_bearer, house, token.strip())
+        return [by_token] if by_token else []  # a wrong token is wrong: cookies do not mend it
+    for name in (cookie_name(house, COORDINATOR), cookie_name(house, DRIVER)):
+        token = request.cookies.get(name, "")
+        if token:
+            caller = await run_in_threadpool(_by_session, house, token, "cookie")
+            # Each cookie opens its own kind of session only.
+            if caller is not None and cookie_name(house, caller.role) == name:
+                found.append(caller)
+    return found
+
+
+def _by_bearer(house: House, token: str) -> Caller | None:
+    kiosk = house.store.registry.kiosk_by_key(digest(token))
+    if kiosk is not None:
+        return Caller(role=KIOSK, who=kiosk.id, way="bearer")
+    return _by_session(house, token, "bearer")
+
+
+def _by_session(house: House, token: str, way: str) -> Caller | None:
+    session = house.store.registry.session(digest(token))
+    if session is None or session.expires <= house.now():
+        return None
+    by = f"{session.role}-{hashlib.sha256(session.name.encode()).hexdigest()[:6]}" if session.name else session.role
+    return Caller(role=session.role, who=session.who, name=session.name, by=by, way=way)
+
+
+def _from_elsewhere(request: Request) -> bool:
+    """Whether another site set this request off. Programs send neither header; a browser cannot leave both out."""
+    site = request.headers.get("sec-fetch-site")
+    if site is not None:
+        return site not in ("same-origin", "none")
+    origin = request.headers.get("origin")
+    return origin is not None and urlsplit(origin).netloc != request.headers.get("host", "")
+
+
+def _limited(request: Request, most: int) -> Receive:
+    """The request's body, counted as it streams in: a length that was announced is not believed, only used to refuse early."""
+    announced = request.headers.get("content-length", "")
+    too_large = Problem(413, "too-large", limit=most)
+    if announced.isdecimal() and int(announced) > most:
+        raise too_large
+    receive, taken = request.receive, 0
+
+    async def counted() -> Message:
+        nonlocal taken
+        message = await receive()
+        taken += len(message.get("body", b""))
+        if taken > most:
+            raise too_large
+        return message
+
+    return counted
+
+
+# -- sessions ---------------------------------------------------------------------------------------------------------
+
+
+def digest(token: str) -> str:
+    """How the registry knows a token: by its SHA-256, hex. A copy of the database opens nothing."""
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+def cookie_name(house: House, role: str) -> str:
+    """The cookie of a role's session. The `__Host-` prefix binds it to host and https, where there is https."""
+    name = "checkpoint-driver" if role == DRIVER else "checkpoint"
+    return f"__Host-{name}" if house.secure else name
+
+
+def open_session(house: House, *, role: str, who: str = "", name: str = "", lasting: timedelta = SESSION) -> str:
+    """Open a session; the token returned is shown once and kept nowhere. Blocks: call it in a thread."""
+    token, now = secrets.token_urlsafe(32), house.now()
+    house.store.registry.open_session(digest(token), role=role, who=who, name=name, opened=now, expires=now + lasting)
+    return token
+
+
+def set_cookie(response: Response, house: House, role: str, token: str, lasting: timedelta = SESSION) -> None:
+    """Put a session's token where its browser keeps it."""
+    response.set_cookie(
+        cookie_name(house, role),
+        token,
+        max_age=int(lasting.total_seconds()),
+        path="/",
+        secure=house.secure,
+        httponly=True,
+        samesite="lax",
+    )
+
+
+async def end_session(request: Request, response: Response) -> None:
+    """End the session that a request's cookie opened, here and in the browser."""
+    house = house_of(request)
+    name = cookie_name(house, COORDINATOR)
+    token = request.cookies.get(name)
+    if token:
+        await run_in_threadpool(house.store.registry.close_session, digest(token))
+    response.delete_cookie(name, path="/", secure=house.secure, httponly=True, samesite="lax")
+
+
+# -- passwords --------------------------------------------------------------------------------------------------------
+
+_HASHER = PasswordHasher()
+# Verified against when there is no such account, so that the time taken does not tell.
+_NO_ACCOUNT = _HASHER.hash(secrets.token_urlsafe(16))
+
+
+def first_passwords(store: Store) -> dict[str, str]:
+    """Give every role that has no password yet a new one. Returns those made now, by role, to be printed once."""
+    made: dict[str, str] = {}
+    for role in WITH_PASSWORD:
+        if store.registry.password(role) is None:
+            made[role] = readable_password()
+            store.registry.set_password(role, _HASHER.hash(made[role]))
+    return made
+
+
+def readable_password() -> str:
+    """A password of 74 random bits that can be read aloud: five groups of three, no letter mistaken for another."""
+    letters = "abcdefghjkmnpqrstuvwxyz23456789"
+    return "-".join("".join(secrets.choice(letters) for _ in range(3)) for _ in range(5))
+
+
+def password_fits(store: Store, account: str, password: str) -> bool:
+    """Whether this is the account's password. Slow by intent: call it in a thread."""
+    held = store.registry.password(account)
+    try:
+        return _HASHER.verify(held or _NO_ACCOUNT, password) and held is not None
+    except (VerifyMismatchError, InvalidHashError):
+        return False

@@ -1,0 +1,45 @@
+"""What every endpoint may reach: the parts of the running server, tied together once at the start."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from starlette.requests import Request
+
+if TYPE_CHECKING:
+    from checkpoint.intake import Intake
+    from checkpoint.store import Store
+    from checkpoint.ui import Texts
+    from checkpoint.watch import Watch
+    from checkpoint.web.hub import Hub
+    from checkpoint.web.throttle import Throttle
+
+
+@dataclass(frozen=True, kw_only=True)
+class House:
+    """The parts of one running server. `public_url` is how phones reach it, without a slash at its end."""
+
+    store: Store
+    intake: Intake
+    watch: Watch
+    now: Callable[[], datetime]
+    hub: Hub
+    texts: Callable[[str], Texts]
+    throttle: Throttle
+    public_url: str
+    front_end: Path = field(default_factory=lambda: Path("front-end"))
+
+    @property
+    def secure(self) -> bool:
+        """Whether people reach the server by https: cookies then bind to host and transport."""
+        return self.public_url.startswith("https://")
+
+
+def house_of(request: Request) -> House:
+    """The house that a request came to."""
+    house: House = request.app.state.house
+    return house

@@ -1,0 +1,121 @@
+"""What went wrong, told to the one who asked: in their language, with what to do, as RFC 9457 JSON or as a page.
+
+The law of this file: an error is raised as `Problem(status, key)`; its words are the catalogue's `problem.<key>.title` and
+`.detail`. Whatever else is raised is ours: it is logged with a number, and the asker sees that number and nothing more.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from typing import Any
+
+import msgspec
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from checkpoint.ui import Texts, texts
+from checkpoint.web.page import language_of, render
+
+_log = logging.getLogger(__name__)
+_KEYS = {404: "not-found", 405: "method"}
+
+
+class Problem(Exception):
+    """An answer that is not the one hoped for. `more` goes into the JSON beside title and detail (a list of `errors`...)."""
+
+    def __init__(
+        self,
+        status: int,
+        key: str,
+        *,
+        more: dict[str, Any] | None = None,
+        headers: dict[str, str] | None = None,
+        **values: object,
+    ) -> None:
+        super().__init__(f"{status} {key}")
+        self.status, self.key, self.values = status, key, values
+        self.more, self.headers = more or {}, headers or {}
+
+    def title(self, t: Texts) -> str:
+        """What it is, in a few words."""
+        return t(f"problem.{self.key}.title")
+
+    def detail(self, t: Texts) -> str:
+        """What to do about it."""
+        return t(f"problem.{self.key}.detail", **self.values)
+
+
+def wants_page(request: Request) -> bool:
+    """Whether a person's browser asks (then a page answers), or a program (then JSON)."""
+    return "text/html" in request.headers.get("accept", "") and not request.url.path.startswith("/api/")
+
+
+async def answer(request: Request, problem: Problem) -> Response:
+    """A problem as the asker can read it."""
+    t = texts(language_of(request))
+    if wants_page(request):
+        response = render(request, "problem.html", status=problem.status, title=problem.title(t), detail=problem.detail(t))
+        response.headers.update(problem.headers)
+        return response
+    body = {
+        "type": f"about:blank#{problem.key}",
+        "title": problem.title(t),
+        "status": problem.status,
+        "detail": problem.detail(t),
+        **problem.more,
+    }
+    return Response(
+        msgspec.json.encode(body),
+        problem.status,
+        media_type="application/problem+json",
+        headers={"Content-Language": t.lang, **problem.headers},
+    )
+
+
+async def on_problem(request: Request, error: Exception) -> Response:
+    """Starlette's way in for `Problem`."""
+    assert isinstance(error, Problem)
+    return await answer(request, error)
+
+
+async def on_http(request: Request, error: Exception) -> Response:
+    """Starlette's own refusals: no such page, method not allowed."""
+    assert isinstance(error, HTTPException)
+    headers = dict(error.headers or {})
+    key = _KEYS.get(error.status_code, "malformed")
+    values: dict[str, Any] = {"method": {"allow": headers.get("Allow", "GET")}, "malformed": {"why": error.detail}}.get(key, {})
+    return await answer(request, Problem(error.status_code, key, headers=headers, **values))
+
+
+class Ours:
+    """Catches what nobody else did, outside of everything: logs it with a number and answers with that number."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        begun = False
+
+        async def sending(message: Message) -> None:
+            nonlocal begun
+            begun = begun or message["type"] == "http.response.start"
+            await send(message)
+
+        try:
+            await self.app(scope, receive, sending)
+        except Exception:
+            if begun:
+                raise
+            number = secrets.token_hex(4)
+            # The route's pattern, never the address: addresses carry plates and one-time links.
+            route = getattr(scope.get("route"), "path", "no route")
+            _log.exception("error %s at %s %s", number, scope["method"], route)
+            request = Request(scope)
+            await (await answer(request, Problem(500, "ours", number=number)))(scope, receive, sending)

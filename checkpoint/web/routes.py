@@ -1,0 +1,15 @@
+"""The one route table of the server. What is not here does not exist; who is not named does not pass.
+
+Each module of endpoints keeps its own rows in `ROUTES`; this file puts them together, in the order in which they are tried.
+"""
+
+from __future__ import annotations
+
+from checkpoint.web import sign_in
+from checkpoint.web.access import Rule
+from checkpoint.web.static import ROUTES as STATIC
+
+TABLE: tuple[Rule, ...] = (
+    *STATIC,
+    *sign_in.ROUTES,
+)
