@@ -427,11 +427,12 @@ def _tube_problems(book: Book, fact: Fact, tube: str, person: str) -> list[Unexp
     if mine and mine[0].id != fact.id:
         found.append(Unexplained(fact=fact.id, at=fact.at, why="person-twice-in-tube"))
     closed = sealed_at(book, tube)
+    pooled = isinstance(fact.what, SwabTaken) and fact.what.pooled
+    another_swab = len(inside) > 1 and inside[0].id != fact.id and not pooled
+    elsewhere = bool(inside) and inside[0].station != fact.station
     if closed is not None and fact.at > closed:
         found.append(Unexplained(fact=fact.id, at=fact.at, why="tube-already-sealed"))
-    elif len(inside) > 1 and inside[0].id != fact.id and not (isinstance(fact.what, SwabTaken) and fact.what.pooled):
-        found.append(Unexplained(fact=fact.id, at=fact.at, why="tube-twice"))
-    elif inside and inside[0].station != fact.station:
+    elif another_swab or elsewhere:
         found.append(Unexplained(fact=fact.id, at=fact.at, why="tube-twice"))
     return found
 

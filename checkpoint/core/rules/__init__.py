@@ -1,0 +1,83 @@
+"""Judge: one rule, one function, one visible list.
+
+A rule looks at a `View` and an instant and yields findings, each with its evidence, and the instants at which it may
+speak differently without any new fact. `RULES` is all of them, by theme; read it aloud and you know what we warn of.
+`judge` runs them. `decide` (in `gate.py`) is the verdict at a gate.
+
+A rule is a function of what is known: the same facts and fixes give the same findings, in whatever order they came.
+A finding with `until` set is over. `PASSING` names the kinds that leave no trace when they end: when such a finding is
+gone, its warning is cleared; a warning of any other kind whose finding is gone was disproved, and is withdrawn.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import datetime
+
+from checkpoint.core.journey import View
+from checkpoint.core.rules import driver, evidence, movement, record
+from checkpoint.core.rules.ahead import Ahead, ahead
+from checkpoint.core.rules.gate import decide
+from checkpoint.core.verdict import Finding, Judgement
+
+Rule = Callable[[View, datetime], Iterator[Finding | datetime]]
+
+RULES: tuple[Rule, ...] = (
+    # where the truck is, and is not
+    movement.off_loop,
+    movement.wrong_way,
+    movement.unscheduled_stop,
+    movement.position_unknown,
+    movement.datum_suspect,
+    movement.silent,
+    movement.station_skipped,
+    movement.left_rest_without_checkout,
+    movement.overstay,
+    movement.not_departed,
+    movement.late,
+    movement.impossible_travel,
+    # what the tests say
+    evidence.positive_result,
+    evidence.held_for_review,
+    evidence.antigen_unread,
+    evidence.antigen_window_missed,
+    # what the record says
+    record.undesignated_place,
+    record.overruled,
+    record.verdict_differs,
+    record.contested,
+    record.help_called,
+    record.unexplained,
+    record.load_differs,
+    record.alert_unacknowledged,
+    # what the loop owes the driver
+    driver.held_while_valid,
+    driver.sampled_again,
+    driver.queue_long,
+    driver.hours_without_rest,
+    driver.break_due,
+    driver.test_runs_out,
+    driver.result_owed,
+)
+KINDS: tuple[str, ...] = tuple(rule.__name__.replace("_", "-") for rule in RULES)
+MOVEMENT: frozenset[str] = movement.KINDS
+FOR_DRIVER: frozenset[str] = frozenset(
+    {"held-while-valid", "sampled-again", "queue-long", "hours-without-rest", "break-due", "test-runs-out", "result-owed"}
+)
+PASSING: frozenset[str] = frozenset({"silent", "hours-without-rest", "break-due", "test-runs-out"})
+
+__all__ = ["FOR_DRIVER", "KINDS", "MOVEMENT", "PASSING", "RULES", "Ahead", "ahead", "decide", "judge"]
+
+
+def judge(view: View, now: datetime) -> Judgement:
+    """Every finding about a vehicle at `now`, the earliest first, and when the answer next changes by itself."""
+    findings: list[Finding] = []
+    changes: list[datetime] = []
+    for rule in RULES:
+        for said in rule(view, now):
+            if isinstance(said, Finding):
+                findings.append(said)
+            elif said > now:
+                changes.append(said)
+    findings.sort(key=lambda f: (f.since, f.kind, f.subject))
+    return Judgement(findings=tuple(findings), next_change=min(changes, default=None), at=now)
