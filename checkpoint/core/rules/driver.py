@@ -93,8 +93,9 @@ def queue_long(view: View, now: datetime) -> Iterator[Finding | datetime]:
         if station is None or not _SERVED.intersection(station.services) or visit.since > now:
             continue
         allowed = seconds(view.loop.policy_at(visit.station).queue_s)
-        seen = [f.at for j in journeys for f in j.facts if f.station == visit.station and f.at >= visit.since]
-        first = min(seen, default=None)
+        # A scan may come a fix or two before the track shows the truck inside; then nobody waited.
+        seen = [f.at for j in journeys for f in j.facts if f.station == visit.station and f.at >= visit.since - allowed]
+        first = max(visit.since, min(seen)) if seen else None
         if first is not None and visit.until is not None and first > visit.until:
             first = None
         if first is None and (visit.until is not None or not journeys):
