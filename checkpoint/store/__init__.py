@@ -1,0 +1,217 @@
+"""The store: what is held, durably. The only part of the house that knows peewee.
+
+The law of this package: what a method that takes something in has returned for is on disk (`synchronous=FULL`, after the
+commit); whatever it raises for is not held. All writing goes through one thread (`writer.py`); reading happens on the
+caller's own thread and never waits for it. Everything here may be called from any thread.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from datetime import datetime
+from pathlib import Path
+
+from checkpoint.core.facts import Fact
+from checkpoint.core.loop import Loops, MalformedLoop, parse
+from checkpoint.core.track import Fix
+from checkpoint.store import keys, migrations
+from checkpoint.store.concern import Concern
+from checkpoint.store.database import StorageFailed, open_database
+from checkpoint.store.keys import WrongKey
+from checkpoint.store.ledger import Entry, Gap, Ledger, Outcome, Recorded, SetAside, Signed, entry_of
+from checkpoint.store.positions import Arrived, Positions, Stranger
+from checkpoint.store.registry import Registry
+from checkpoint.store.verify import Problem, Verification, verify
+from checkpoint.store.writer import Writer
+
+__all__ = [
+    "Arrived",
+    "Concern",
+    "Entry",
+    "Gap",
+    "Outcome",
+    "Problem",
+    "Recorded",
+    "Registry",
+    "SetAside",
+    "Signed",
+    "StorageFailed",
+    "Store",
+    "Stranger",
+    "Verification",
+    "WrongKey",
+]
+
+_KEY_CHECK = "key-check"
+
+
+class Store:
+    """Ledger, positions and registry of one installation, open. Made by `Store.open`."""
+
+    def __init__(self, path: Path, now: Callable[[], datetime]) -> None:
+        self.now = now
+        self._db = open_database(path)
+        self._writer = Writer(self._db)
+        try:
+            self._writer.do(lambda: migrations.migrate(self._db, now()))
+            fresh = not self._db.rows("SELECT 1 FROM settings WHERE name = ?", (_KEY_CHECK,))
+            self._keys = keys.load(path.parent, create=fresh)
+            self.registry = Registry(self._db, self._writer, self._keys, now)
+            self._check_key()
+        except BaseException:
+            self.close()
+            raise
+        self._ledger = Ledger(self._db, self._keys)
+        self._positions = Positions(self._db)
+        self._parsed: dict[str, object] = {}
+
+    @classmethod
+    def open(cls, path: Path | str, now: Callable[[], datetime]) -> Store:
+        """Open the database at a path, made and brought up to date when needed; the key file lies beside it.
+
+        Raises `StorageFailed` when it cannot be opened, `WrongKey` when the key file is not this database's.
+        """
+        return cls(Path(path), now)
+
+    def _check_key(self) -> None:
+        mark = self._keys.mark("check", "").hex()
+        known = self.registry.setting(_KEY_CHECK)
+        if not known:
+            self.registry.set_setting(_KEY_CHECK, mark)
+        elif known != mark:
+            raise WrongKey(f"{keys.KEY_FILE} is not the key of this database")
+
+    def close(self) -> None:
+        """Finish what is being written, then close every connection. Nobody may be reading."""
+        self._writer.stop()
+        self._db.close_all()
+
+    # -- facts --------------------------------------------------------------------------------------------------------
+
+    def append(self, entries: Sequence[Entry]) -> list[Outcome]:
+        """Take entries in; durable when it returns, with an outcome for each in the same order."""
+        return self.append_soon(entries).result()
+
+    def append_soon(self, entries: Sequence[Entry]) -> Future[list[Outcome]]:
+        """Like `append`, without waiting: the future holds the outcomes once they are durable."""
+        now = self.now()
+        return self._writer.submit(lambda: self._ledger.take(entries, now))
+
+    def record(self, fact: Fact) -> Outcome:
+        """Take in one fact of a witness that does not chain: the server itself, a desk, a phone."""
+        return self.append([entry_of(fact)])[0]
+
+    def set_aside(self, source: str, raw: bytes, why: str, detail: str = "", fact_id: str = "") -> int:
+        """Keep something whole that is not even an entry; durable when it returns its number."""
+        now = self.now()
+        return self._writer.do(lambda: self._ledger.set_aside(source, raw, why, detail, fact_id, None, now))
+
+    def sign(self, witness: str, signed: Signed) -> None:
+        """Keep the head of its chain that a witness signed."""
+        self._writer.do(lambda: self._ledger.sign(witness, signed))
+
+    def fact(self, fact_id: str) -> Recorded | None:
+        """The fact of an id as it was received, or None."""
+        return self._ledger.fact(fact_id)
+
+    def about(self, vehicle: str) -> list[Fact]:
+        """Every fact that is needed to judge a vehicle, corrections included, in the order learnt."""
+        return [recorded.fact for recorded in self.concerning(Concern(vehicle))]
+
+    def concerning(self, concern: Concern) -> list[Recorded]:
+        """The same for a concern just made, which then knows what it was asked for."""
+        found = {r.number: r for r in self._ledger.follow(concern, concern.subjects)}
+        return [found[number] for number in sorted(found)]
+
+    def follow(self, concern: Concern, facts: Sequence[Fact]) -> list[Recorded]:
+        """What else concerns a vehicle now that these facts were learnt of it, in the order learnt."""
+        subjects, targets = concern.add(facts)
+        found = {r.number: r for r in self._ledger.follow(concern, subjects, targets)}
+        return [found[number] for number in sorted(found)]
+
+    def facts_of(self, *subjects: str) -> list[Fact]:
+        """The facts that name any of these subjects (`kind:name`), in the order learnt."""
+        return [recorded.fact for recorded in self._ledger.about_subjects(subjects)]
+
+    def recorded_of(self, *subjects: str) -> list[Recorded]:
+        """The same with their numbers and times of learning."""
+        return self._ledger.about_subjects(subjects)
+
+    def facts_of_kind(self, *kinds: str) -> list[Recorded]:
+        """All facts of these kinds (`PassRequested`…), in the order learnt."""
+        return self._ledger.of_kind(*kinds)
+
+    def facts_after(self, number: int, limit: int) -> list[Recorded]:
+        """The facts learnt after a number, in the order learnt."""
+        return self._ledger.after(number, limit)
+
+    def last_number(self) -> int:
+        """The number of the fact learnt last."""
+        return self._ledger.last_number()
+
+    def vehicles(self, since: datetime) -> list[str]:
+        """The vehicles that something learnt since then is about: facts, or fixes."""
+        return sorted({*self._ledger.vehicles(since), *self._positions.vehicles(since)})
+
+    def loops(self) -> Loops:
+        """Every loop version published and not voided since, parsed once."""
+        voided = {f.what.target for f in (r.fact for r in self._ledger.of_kind("Voided"))}  # type: ignore[union-attr]
+        loops = Loops()
+        for recorded in self._ledger.of_kind("LoopPublished"):
+            if recorded.fact.id in voided:
+                continue
+            loop = self._parsed.get(recorded.fact.id)
+            if loop is None:
+                try:
+                    loop = parse(recorded.fact.what.document)  # type: ignore[union-attr]
+                except MalformedLoop as error:
+                    loop = error
+                self._parsed[recorded.fact.id] = loop
+            if not isinstance(loop, MalformedLoop):
+                loops.add(loop)  # type: ignore[arg-type]
+        return loops
+
+    def aside(self, limit: int = 100, *, why: str | None = None, source: str | None = None) -> list[SetAside]:
+        """What could not be taken in as a fact, the newest first."""
+        return self._ledger.aside(limit, why, source)
+
+    def gaps(self, witness: str | None = None) -> list[Gap]:
+        """The links of witnesses' chains that have not come."""
+        return self._ledger.gaps(witness)
+
+    def verify(self) -> Verification:
+        """Walk every chain again from the bytes, and compare all that is derived from them."""
+        return verify(self._db, self._keys, {k.witness: k.public_key for k in self.registry.kiosks() if k.public_key})
+
+    # -- positions ----------------------------------------------------------------------------------------------------
+
+    def add_positions(self, vehicle_fixes: Sequence[tuple[str, Fix]]) -> list[bool]:
+        """Keep fixes of vehicles; durable when it returns. For each: True when it is new, False when it was here."""
+        now = self.now()
+        return self._writer.do(lambda: self._positions.add(vehicle_fixes, now))
+
+    def add_strangers(self, fixes: Sequence[tuple[Fix, str]]) -> list[bool]:
+        """Keep fixes that belong to no vehicle, each with why. False for one that there was no room for."""
+        now = self.now()
+        return self._writer.do(lambda: self._positions.add_strangers(fixes, now))
+
+    def positions(self, vehicle: str, since: datetime | None = None, until: datetime | None = None) -> list[Fix]:
+        """The fixes of a vehicle from `since` on and before `until`, in the order of time."""
+        return self._positions.of(vehicle, since, until)
+
+    def positions_after(self, number: int, limit: int) -> list[Arrived]:
+        """The fixes that came after a number, in the order of arrival."""
+        return self._positions.after(number, limit)
+
+    def last_position(self) -> int:
+        """The number of the fix that came last."""
+        return self._positions.last_number()
+
+    def fix_received_at(self, vehicle: str, fixed_at: datetime) -> datetime | None:
+        """When the fix of that instant came, or None."""
+        return self._positions.received_at(vehicle, fixed_at)
+
+    def strangers(self, limit: int = 100, device: str | None = None) -> list[Stranger]:
+        """Fixes that belong to no vehicle, the newest first."""
+        return self._positions.strangers(limit, device)

@@ -1,0 +1,84 @@
+"""Opening the database: one file, many readers, one writer.
+
+The law of this file: every connection is opened here and only here, with WAL, `synchronous=FULL` and foreign keys on.
+Each thread gets a connection of its own. All of them refuse to write but the writer's (`PRAGMA query_only`), so that no
+part of the house can go round the one writer thread by mistake.
+"""
+
+from __future__ import annotations
+
+import threading
+import weakref
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import peewee
+from playhouse.apsw_ext import APSWDatabase
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+# FULL: with NORMAL a power cut loses acknowledged commits. The cache is 16 MiB for each connection.
+_PRAGMAS = {"journal_mode": "wal", "synchronous": "full", "foreign_keys": 1, "cache_size": -16_384}
+BUSY_TIMEOUT_S = 30
+
+
+class StorageFailed(RuntimeError):
+    """The disk or the database refused. Nothing that waits for this answer may be taken as held."""
+
+
+class Sqlite(APSWDatabase):  # type: ignore[misc]
+    """A SQLite file with a connection for each thread; `writes()` makes the calling thread the one that may write."""
+
+    def __init__(self, path: Path) -> None:
+        self._opened: weakref.WeakSet[Any] = weakref.WeakSet()
+        self._opened_lock = threading.Lock()
+        super().__init__(str(path), pragmas=_PRAGMAS, timeout=BUSY_TIMEOUT_S)
+
+    def _connect(self) -> Any:
+        connection = super()._connect()
+        connection.execute("PRAGMA query_only=1")
+        with self._opened_lock:
+            self._opened.add(connection)
+        return connection
+
+    def writes(self) -> None:
+        """Let the calling thread's connection write."""
+        self.execute_sql("PRAGMA query_only=0")
+
+    def close_all(self) -> None:
+        """Close every thread's connection. Nobody may be using one."""
+        with self._opened_lock:
+            for connection in list(self._opened):
+                connection.close()
+        # The closing thread's own state still names a connection that is gone.
+        self.close()
+
+    def rows(self, sql: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
+        """All rows of a query, read at once: a cursor left open would hold its snapshot and the WAL with it."""
+        return list(self.execute_sql(sql, values))
+
+
+def open_database(path: Path) -> Sqlite:
+    """The database at a path; its folder is made when missing. Raises `StorageFailed` when it cannot be opened."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        fresh = not path.exists()
+        database = Sqlite(path)
+        database.connect()
+        if fresh:
+            path.chmod(0o600)
+    except (OSError, peewee.PeeweeException) as error:
+        raise StorageFailed(f"the database cannot be opened: {error}") from error
+    return database
+
+
+def micros(instant: datetime) -> int:
+    """An instant as the database keeps it: microseconds since 1970, exact."""
+    return (instant - EPOCH) // _MICROSECOND
+
+
+def instant(value: int) -> datetime:
+    """The instant of so many microseconds since 1970, in UTC."""
+    return EPOCH + timedelta(microseconds=value)

@@ -1,0 +1,445 @@
+"""The ledger: facts by number, each in its witness's chain, found by whom they concern.
+
+The law of this file:
+
+* A fact is kept as the exact bytes that came, and never changed. The same id with the same bytes is repetition; with
+  other bytes it is set aside, and both are kept.
+* Each witness has one chain: `hash = SHA-256(prev + seq (8 bytes) + raw)`. A kiosk makes its own; for a witness that
+  cannot chain the ledger does. Links may come out of order: a gap is written down, and filled when the missing come.
+* What is set aside keeps its place in the chain when its hash fits: a bad fact leaves no hole.
+* Every row is sealed with a key that is not in the database.
+
+Everything here that writes runs on the writer's thread, in its transaction.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
+from typing import Literal, NamedTuple
+
+import msgspec
+
+from checkpoint.core.facts import Fact, Malformed, decode, encode, subjects
+from checkpoint.store.concern import Concern
+from checkpoint.store.database import Sqlite, instant, micros
+from checkpoint.store.keys import Keys
+
+ZERO = bytes(32)
+# A sequence that jumps further than this is a mistake, not a gap.
+LONGEST_GAP = 1_000_000
+# SQLite takes more, but a list of this length is found as fast in two.
+_AT_ONCE = 400
+
+
+class Entry(msgspec.Struct, frozen=True, kw_only=True):
+    """Something handed in to be kept: a fact as its exact bytes, or (`fact` None) what could not be read, and `why`.
+
+    `seq`, `prev` and `hash` (hex) are the witness's own chain; without them the ledger chains. `received` is what came
+    in when `raw` was made from it (a laboratory's message). `source` says who handed it in, when that is not the witness.
+    """
+
+    witness: str
+    raw: bytes
+    fact: Fact | None
+    why: str = ""
+    detail: str = ""
+    fact_id: str = ""
+    seq: int | None = None
+    prev: str = ""
+    hash: str = ""
+    received: bytes | None = None
+    source: str = ""
+
+
+class Outcome(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of an entry. All three are durable: `held`, `repeated` (held before), `aside` with `why` and `detail`."""
+
+    id: str
+    state: Literal["held", "repeated", "aside"]
+    why: str = ""
+    detail: str = ""
+    number: int = 0
+    seq: int | None = None
+
+    @property
+    def held(self) -> bool:
+        """Whether the fact is in the ledger."""
+        return self.state != "aside"
+
+
+class Recorded(msgspec.Struct, frozen=True, kw_only=True):
+    """A fact as the ledger has it: its number in the order of learning, when we learnt it, and the exact bytes."""
+
+    number: int
+    recorded_at: datetime
+    fact: Fact
+    raw: bytes
+    seq: int = 0
+    received: bytes | None = None
+
+
+class SetAside(msgspec.Struct, frozen=True, kw_only=True):
+    """What could not be taken in as a fact, whole. `why` is a catalogue key's end, `detail` for whoever mends it."""
+
+    number: int
+    source: str
+    why: str
+    detail: str
+    fact_id: str
+    received_at: datetime
+    raw: bytes
+    seq: int | None = None
+
+
+class Gap(msgspec.Struct, frozen=True, kw_only=True):
+    """Links of a witness's chain that have not come: `first` to `last`, both missing."""
+
+    witness: str
+    first: int
+    last: int
+    noticed_at: datetime
+
+
+class Signed(NamedTuple):
+    """The head of its chain that a witness signed."""
+
+    seq: int
+    hash: str
+    signature: bytes
+
+
+class _Link(NamedTuple):
+    prev: bytes
+    hash: bytes
+    number: int
+    held: bool
+
+
+class _Head(NamedTuple):
+    seq: int
+    hash: bytes
+    links: int
+    chains_itself: bool
+
+
+def link_hash(prev: bytes, seq: int, raw: bytes) -> bytes:
+    """The hash of a link of a chain, 32 bytes."""
+    return hashlib.sha256(prev + seq.to_bytes(8) + raw).digest()
+
+
+def seal_of(keys: Keys, *parts: object) -> bytes:
+    """The seal over the values of a row, in their order."""
+    return keys.seal("\x1f".join(p.hex() if isinstance(p, bytes) else str(p) for p in parts).encode())
+
+
+def row_seal(
+    keys: Keys,
+    number: int,
+    fact_id: str,
+    witness: str,
+    seq: int,
+    own: bytes,
+    kind: str,
+    at: int,
+    recorded_at: int,
+    received: bytes | None,
+) -> bytes:
+    """The seal over a row of the ledger; the bytes of the fact are in it by their link's hash."""
+    mark = hashlib.sha256(received).digest() if received is not None else b""
+    return seal_of(keys, number, fact_id, witness, seq, own, kind, at, recorded_at, mark)
+
+
+class Ledger:
+    """Reads on any thread; `take` and `sign` on the writer's."""
+
+    def __init__(self, database: Sqlite, keys: Keys) -> None:
+        self._db = database
+        self._keys = keys
+
+    # -- taking in ----------------------------------------------------------------------------------------------------
+
+    def take(self, entries: Sequence[Entry], now: datetime) -> list[Outcome]:
+        """Take entries in, each for itself: one that fails is set aside and the others stand."""
+        return [self._take(entry, now) for entry in entries]
+
+    def _take(self, entry: Entry, now: datetime) -> Outcome:
+        head = self._head(entry.witness)
+        if entry.seq is None:
+            return self._take_unchained(entry, head, now)
+        try:
+            prev, own = bytes.fromhex(entry.prev), bytes.fromhex(entry.hash)
+        except ValueError:
+            prev = own = b""
+        wrong = self._chain_problem(entry.witness, entry.seq, prev, own, entry.raw, head)
+        if wrong is not None:
+            return wrong if isinstance(wrong, Outcome) else self._set_aside(entry, wrong[0], wrong[1], now)
+        outcome = self._keep(entry, entry.seq, prev, own, now)
+        self._advance(entry.witness, head, entry.seq, own, now)
+        return outcome
+
+    def _take_unchained(self, entry: Entry, head: _Head | None, now: datetime) -> Outcome:
+        if entry.fact is None:
+            return self._set_aside(entry, entry.why or "malformed", entry.detail, now)
+        if head is not None and head.chains_itself:
+            return self._set_aside(entry, "chain-missing", "this witness chains its facts itself", now)
+        known = self._known(entry.fact.id)
+        if known is not None:
+            return self._repeated(entry, known, now)
+        seq, prev = (head.seq + 1, head.hash) if head is not None else (1, ZERO)
+        own = link_hash(prev, seq, entry.raw)
+        number = self._insert(entry, entry.fact, seq, prev, own, now)
+        self._write_head(entry.witness, _Head(seq, own, seq, chains_itself=False))
+        return Outcome(id=entry.fact.id, state="held", number=number, seq=seq)
+
+    def _chain_problem(
+        self, witness: str, seq: int, prev: bytes, own: bytes, raw: bytes, head: _Head | None
+    ) -> Outcome | tuple[str, str] | None:
+        """What is wrong with a link's place in its chain (why, detail); an `Outcome` when it was held before; else None."""
+        if head is not None and not head.chains_itself:
+            return "not-chaining", "the ledger chains for this witness"
+        if not 1 <= seq < 1 << 62 or len(prev) != 32 or link_hash(prev, seq, raw) != own:
+            return "hash-wrong", f"the hash of link {seq} does not fit its bytes"
+        there = self._link(witness, seq)
+        if there is not None:
+            if there.hash != own:
+                return "seq-taken", f"another link {seq} is held"
+            return self._outcome_of(there, seq)
+        before = _Link(b"", ZERO, 0, True) if seq == 1 else self._link(witness, seq - 1)
+        if before is not None and before.hash != prev:
+            return "chain-broken", f"link {seq} does not follow the link {seq - 1} that is held"
+        after = self._link(witness, seq + 1)
+        if after is not None and after.prev != own:
+            return "chain-broken", f"link {seq} does not lead to the link {seq + 1} that is held"
+        if seq - (head.seq if head is not None else 0) > LONGEST_GAP:
+            return "seq-too-far", f"link {seq} is more than {LONGEST_GAP} ahead of what is held"
+        return None
+
+    def _keep(self, entry: Entry, seq: int, prev: bytes, own: bytes, now: datetime) -> Outcome:
+        """Hold a link whose place in the chain is right: as a fact, or set aside with its place kept."""
+        link = (entry.witness, seq, prev, own)
+        if entry.fact is None:
+            return self._set_aside(entry, entry.why or "malformed", entry.detail, now, link)
+        known = self._known(entry.fact.id)
+        if known is not None:
+            return self._set_aside(entry, "id-taken", "the same id is held at another place of the record", now, link)
+        number = self._insert(entry, entry.fact, seq, prev, own, now)
+        return Outcome(id=entry.fact.id, state="held", number=number, seq=seq)
+
+    def _repeated(self, entry: Entry, known: tuple[int, bytes, str, int], now: datetime) -> Outcome:
+        number, raw, witness, seq = known
+        assert entry.fact is not None
+        if raw == entry.raw and witness == entry.witness:
+            return Outcome(id=entry.fact.id, state="repeated", number=number, seq=seq)
+        return self._set_aside(entry, "id-taken", "a fact with this id and other contents is held", now)
+
+    def _known(self, fact_id: str) -> tuple[int, bytes, str, int] | None:
+        rows = self._db.rows("SELECT number, raw, witness, seq FROM facts WHERE id = ?", (fact_id,))
+        return rows[0] if rows else None
+
+    def _insert(self, entry: Entry, fact: Fact, seq: int, prev: bytes, own: bytes, now: datetime) -> int:
+        at, recorded_at = micros(fact.at), micros(now)
+        kind = type(fact.what).__name__
+        cursor = self._db.execute_sql("SELECT coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'facts'), 0) + 1")
+        number = int(next(iter(cursor))[0])
+        seal = row_seal(self._keys, number, fact.id, entry.witness, seq, own, kind, at, recorded_at, entry.received)
+        self._db.execute_sql(
+            "INSERT INTO facts (number, id, witness, seq, prev, hash, kind, at, recorded_at, raw, received, seal)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (number, fact.id, entry.witness, seq, prev, own, kind, at, recorded_at, entry.raw, entry.received, seal),
+        )
+        for subject in subjects(fact):
+            self._db.execute_sql("INSERT INTO subjects VALUES (?, ?)", (subject, number))
+        return number
+
+    def _set_aside(
+        self, entry: Entry, why: str, detail: str, now: datetime, link: tuple[str, int, bytes, bytes] | None = None
+    ) -> Outcome:
+        source = entry.source or entry.witness
+        fact_id = entry.fact.id if entry.fact is not None else entry.fact_id
+        number = self.set_aside(source, entry.raw, why, detail, fact_id, entry.seq, now, link)
+        return Outcome(id=fact_id, state="aside", why=why, detail=detail, number=number, seq=entry.seq)
+
+    def set_aside(
+        self,
+        source: str,
+        raw: bytes,
+        why: str,
+        detail: str,
+        fact_id: str,
+        seq: int | None,
+        now: datetime,
+        link: tuple[str, int, bytes, bytes] | None = None,
+    ) -> int:
+        """Keep something whole that could not be taken in. The same thing for the same reason is kept once."""
+        digest = hashlib.sha256(f"{source}\x1f{why}\x1f{seq}\x1f".encode() + raw).digest()
+        known = self._db.rows("SELECT number FROM aside WHERE digest = ?", (digest,))
+        if known:
+            return int(known[0][0])
+        witness, place, prev, own = link or (None, seq, None, None)
+        cursor = self._db.execute_sql(
+            "INSERT INTO aside (digest, source, why, detail, fact_id, received_at, raw, linked, witness, seq, prev, hash)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (digest, source, why, detail, fact_id, micros(now), raw, int(link is not None), witness, place, prev, own),
+        )
+        return int(self._db.last_insert_id(cursor))
+
+    # -- chains -------------------------------------------------------------------------------------------------------
+
+    def _head(self, witness: str) -> _Head | None:
+        rows = self._db.rows("SELECT seq, hash, links, chains_itself FROM heads WHERE witness = ?", (witness,))
+        return _Head(rows[0][0], rows[0][1], rows[0][2], bool(rows[0][3])) if rows else None
+
+    def _write_head(self, witness: str, head: _Head) -> None:
+        seal = seal_of(self._keys, witness, head.seq, head.hash, head.links, int(head.chains_itself))
+        self._db.execute_sql(
+            "INSERT INTO heads (witness, seq, hash, links, chains_itself, seal) VALUES (?, ?, ?, ?, ?, ?)"
+            " ON CONFLICT (witness) DO UPDATE SET seq = excluded.seq, hash = excluded.hash, links = excluded.links,"
+            " chains_itself = excluded.chains_itself, seal = excluded.seal",
+            (witness, head.seq, head.hash, head.links, int(head.chains_itself), seal),
+        )
+
+    def _advance(self, witness: str, head: _Head | None, seq: int, own: bytes, now: datetime) -> None:
+        """A link was added: move the head on and write the gap down, or fill a gap behind it."""
+        head = head or _Head(0, ZERO, 0, chains_itself=True)
+        if seq > head.seq:
+            if seq > head.seq + 1:
+                self._write_gap(witness, head.seq + 1, seq - 1, micros(now))
+            self._write_head(witness, _Head(seq, own, head.links + 1, chains_itself=True))
+            return
+        rows = self._db.rows(
+            "SELECT first_seq, last_seq, noticed_at FROM gaps WHERE witness = ? AND first_seq <= ? AND last_seq >= ?",
+            (witness, seq, seq),
+        )
+        for first, last, noticed_at in rows:
+            self._db.execute_sql("DELETE FROM gaps WHERE witness = ? AND first_seq = ?", (witness, first))
+            if first < seq:
+                self._write_gap(witness, first, seq - 1, noticed_at)
+            if seq < last:
+                self._write_gap(witness, seq + 1, last, noticed_at)
+        self._write_head(witness, head._replace(links=head.links + 1))
+
+    def _write_gap(self, witness: str, first: int, last: int, noticed_at: int) -> None:
+        self._db.execute_sql("INSERT INTO gaps VALUES (?, ?, ?, ?)", (witness, first, last, noticed_at))
+
+    def _link(self, witness: str, seq: int) -> _Link | None:
+        rows = self._db.rows(
+            "SELECT prev, hash, number, 1 FROM facts WHERE witness = ? AND seq = ? UNION ALL"
+            " SELECT prev, hash, number, 0 FROM aside WHERE witness = ? AND seq = ? AND linked = 1",
+            (witness, seq, witness, seq),
+        )
+        return _Link(rows[0][0], rows[0][1], rows[0][2], bool(rows[0][3])) if rows else None
+
+    def _outcome_of(self, link: _Link, seq: int) -> Outcome:
+        if link.held:
+            fact_id = self._db.rows("SELECT id FROM facts WHERE number = ?", (link.number,))[0][0]
+            return Outcome(id=fact_id, state="repeated", number=link.number, seq=seq)
+        fact_id, why, detail = self._db.rows("SELECT fact_id, why, detail FROM aside WHERE number = ?", (link.number,))[0]
+        return Outcome(id=fact_id, state="aside", why=why, detail=detail, number=link.number, seq=seq)
+
+    def sign(self, witness: str, signed: Signed) -> None:
+        """Keep the newest head that a witness signed. Whether the signature is genuine is asked before, and by `verify`."""
+        self._db.execute_sql(
+            "UPDATE heads SET signed_seq = ?, signed_hash = ?, signature = ?"
+            " WHERE witness = ? AND (signed_seq IS NULL OR signed_seq < ?)",
+            (signed.seq, bytes.fromhex(signed.hash), signed.signature, witness, signed.seq),
+        )
+
+    def gaps(self, witness: str | None = None) -> list[Gap]:
+        """What has not come of one witness's chain, or of all."""
+        where, values = ("WHERE witness = ?", (witness,)) if witness is not None else ("", ())
+        rows = self._db.rows(
+            f"SELECT witness, first_seq, last_seq, noticed_at FROM gaps {where} ORDER BY witness, first_seq",
+            values,
+        )
+        return [Gap(witness=w, first=first, last=last, noticed_at=instant(at)) for w, first, last, at in rows]
+
+    # -- reading ------------------------------------------------------------------------------------------------------
+
+    _RECORDED = "SELECT number, recorded_at, raw, seq, received FROM facts"
+
+    def fact(self, fact_id: str) -> Recorded | None:
+        """The fact of an id, or None."""
+        rows = self._db.rows(f"{self._RECORDED} WHERE id = ?", (fact_id,))
+        return _recorded(rows[0]) if rows else None
+
+    def after(self, number: int, limit: int) -> list[Recorded]:
+        """The facts learnt after a number, in the order learnt."""
+        rows = self._db.rows(f"{self._RECORDED} WHERE number > ? ORDER BY number LIMIT ?", (number, limit))
+        return [_recorded(row) for row in rows]
+
+    def last_number(self) -> int:
+        """The number of the fact learnt last, 0 when there is none."""
+        return int(self._db.rows("SELECT coalesce(max(number), 0) FROM facts")[0][0])
+
+    def of_kind(self, *kinds: str) -> list[Recorded]:
+        """All facts of these kinds, in the order learnt."""
+        rows = self._db.rows(f"{self._RECORDED} WHERE kind IN ({_marks(kinds)}) ORDER BY number", list(kinds))
+        return [_recorded(row) for row in rows]
+
+    def about_subjects(self, names: Iterable[str]) -> list[Recorded]:
+        """All facts that name any of these subjects, in the order learnt."""
+        wanted = list(names)
+        found: dict[int, Recorded] = {}
+        for i in range(0, len(wanted), _AT_ONCE):
+            part = wanted[i : i + _AT_ONCE]
+            rows = self._db.rows(
+                f"{self._RECORDED} WHERE number IN (SELECT number FROM subjects WHERE subject IN ({_marks(part)}))", part
+            )
+            for row in rows:
+                found.setdefault(row[0], _recorded(row))
+        return [found[number] for number in sorted(found)]
+
+    def by_ids(self, ids: Iterable[str]) -> list[Recorded]:
+        """The facts of these ids that are held."""
+        return [found for fact_id in ids if (found := self.fact(fact_id)) is not None]
+
+    def follow(self, concern: Concern, names: Iterable[str], targets: Iterable[str] = ()) -> Iterator[Recorded]:
+        """Ask for subjects, and for what the answers name in turn, until nothing new is named."""
+        wanted, ids = set(names), set(targets)
+        while wanted or ids:
+            found = self.about_subjects(sorted(wanted)) + self.by_ids(sorted(ids))
+            wanted, ids = concern.add(r.fact for r in found)
+            yield from found
+
+    def vehicles(self, since: datetime) -> list[str]:
+        """The vehicles that a fact learnt since then names."""
+        rows = self._db.rows(
+            "SELECT DISTINCT subject FROM subjects WHERE subject >= 'vehicle:' AND subject < 'vehicle;'"
+            " AND number >= (SELECT coalesce(min(number), 1 << 62) FROM facts WHERE recorded_at >= ?)",
+            (micros(since),),
+        )
+        return [subject.removeprefix("vehicle:") for (subject,) in rows]
+
+    def aside(self, limit: int, why: str | None = None, source: str | None = None) -> list[SetAside]:
+        """What was set aside, the newest first."""
+        conditions = [(f"{name} = ?", value) for name, value in (("why", why), ("source", source)) if value is not None]
+        where = "WHERE " + " AND ".join(c for c, _ in conditions) if conditions else ""
+        rows = self._db.rows(
+            f"SELECT number, source, why, detail, fact_id, received_at, raw, seq FROM aside {where} ORDER BY number DESC LIMIT ?",
+            [*(value for _, value in conditions), limit],
+        )
+        return [
+            SetAside(number=n, source=s, why=w, detail=d, fact_id=i, received_at=instant(at), raw=raw, seq=seq)
+            for n, s, w, d, i, at, raw, seq in rows
+        ]
+
+
+def entry_of(fact: Fact) -> Entry:
+    """An entry for a fact of a witness that does not chain."""
+    return Entry(witness=fact.witness, raw=encode(fact), fact=fact)
+
+
+def _recorded(row: tuple[int, int, bytes, int, bytes | None]) -> Recorded:
+    number, recorded_at, raw, seq, received = row
+    try:
+        fact = decode(raw)
+    except Malformed as error:
+        # It could be read when it came; that it cannot now is ours, and loud.
+        raise RuntimeError(f"fact {number} of the ledger cannot be read: {error}") from error
+    return Recorded(number=number, recorded_at=instant(recorded_at), fact=fact, raw=raw, seq=seq, received=received)
+
+
+def _marks(values: Sequence[str]) -> str:
+    return ", ".join("?" * len(values))

@@ -1,0 +1,189 @@
+"""The schema, as the list of steps that made it.
+
+The law of this file: steps are added at the end and never changed. `migrate` runs those a database has not seen, all in
+one transaction, each once. `tables.py` describes where this list ends; a test holds the two together.
+
+Instants are microseconds since 1970 UTC. Hashes, marks and seals are raw bytes.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from checkpoint.store.database import Sqlite, StorageFailed, micros
+
+# (name, statements)
+MIGRATIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
+    (
+        "ledger",
+        (
+            # `number` is the order in which we learnt; AUTOINCREMENT so that a number is never given twice.
+            """CREATE TABLE facts (
+                number INTEGER PRIMARY KEY AUTOINCREMENT,
+                id TEXT NOT NULL UNIQUE,
+                witness TEXT NOT NULL,
+                seq INTEGER NOT NULL,
+                prev BLOB NOT NULL,
+                hash BLOB NOT NULL,
+                kind TEXT NOT NULL,
+                at BIGINT NOT NULL,
+                recorded_at BIGINT NOT NULL,
+                raw BLOB NOT NULL,
+                received BLOB,
+                seal BLOB NOT NULL,
+                UNIQUE (witness, seq))""",
+            "CREATE INDEX facts_kind ON facts (kind)",
+            "CREATE INDEX facts_recorded_at ON facts (recorded_at)",
+            """CREATE TABLE subjects (
+                subject TEXT NOT NULL,
+                number INTEGER NOT NULL,
+                PRIMARY KEY (subject, number)) WITHOUT ROWID""",
+            # One row a witness: the end of its chain, how many links are held, and what the witness itself last signed.
+            """CREATE TABLE heads (
+                witness TEXT PRIMARY KEY,
+                seq INTEGER NOT NULL,
+                hash BLOB NOT NULL,
+                links INTEGER NOT NULL,
+                chains_itself INTEGER NOT NULL,
+                seal BLOB NOT NULL,
+                signed_seq INTEGER,
+                signed_hash BLOB,
+                signature BLOB) WITHOUT ROWID""",
+            """CREATE TABLE gaps (
+                witness TEXT NOT NULL,
+                first_seq INTEGER NOT NULL,
+                last_seq INTEGER NOT NULL,
+                noticed_at BIGINT NOT NULL,
+                PRIMARY KEY (witness, first_seq)) WITHOUT ROWID""",
+            # What could not be taken in as a fact. `linked`: it has a place in its witness's chain all the same.
+            """CREATE TABLE aside (
+                number INTEGER PRIMARY KEY AUTOINCREMENT,
+                digest BLOB NOT NULL UNIQUE,
+                source TEXT NOT NULL,
+                why TEXT NOT NULL,
+                detail TEXT NOT NULL,
+                fact_id TEXT NOT NULL,
+                received_at BIGINT NOT NULL,
+                raw BLOB NOT NULL,
+                linked INTEGER NOT NULL,
+                witness TEXT,
+                seq INTEGER,
+                prev BLOB,
+                hash BLOB)""",
+            "CREATE UNIQUE INDEX aside_links ON aside (witness, seq) WHERE linked = 1",
+        ),
+    ),
+    (
+        "positions",
+        (
+            # In the order of arrival; the index is both what makes a repeat a repeat and how a track is read.
+            """CREATE TABLE positions (
+                number INTEGER PRIMARY KEY AUTOINCREMENT,
+                vehicle TEXT NOT NULL,
+                device TEXT NOT NULL,
+                fixed_at BIGINT NOT NULL,
+                lat REAL NOT NULL,
+                lon REAL NOT NULL,
+                accuracy_m REAL,
+                speed_kmh REAL,
+                course_deg REAL,
+                altitude_m REAL,
+                valid INTEGER NOT NULL,
+                received_at BIGINT NOT NULL)""",
+            "CREATE UNIQUE INDEX positions_track ON positions (vehicle, fixed_at, device, lat, lon)",
+            """CREATE TABLE strangers (
+                device TEXT NOT NULL,
+                fixed_at BIGINT NOT NULL,
+                lat REAL NOT NULL,
+                lon REAL NOT NULL,
+                why TEXT NOT NULL,
+                received_at BIGINT NOT NULL,
+                raw BLOB NOT NULL,
+                PRIMARY KEY (device, fixed_at, lat, lon)) WITHOUT ROWID""",
+        ),
+    ),
+    (
+        "registry",
+        (
+            """CREATE TABLE people (
+                id TEXT PRIMARY KEY,
+                name BLOB NOT NULL,
+                id_number BLOB,
+                phone BLOB,
+                id_mark BLOB UNIQUE,
+                created_at BIGINT NOT NULL)""",
+            "CREATE TABLE carriers (id TEXT PRIMARY KEY, name TEXT NOT NULL, created_at BIGINT NOT NULL)",
+            "CREATE TABLE laboratories (id TEXT PRIMARY KEY, name TEXT NOT NULL, created_at BIGINT NOT NULL)",
+            """CREATE TABLE staff (
+                id TEXT PRIMARY KEY,
+                name BLOB NOT NULL,
+                pin TEXT NOT NULL,
+                active INTEGER NOT NULL,
+                created_at BIGINT NOT NULL)""",
+            """CREATE TABLE kiosks (
+                id TEXT PRIMARY KEY,
+                station TEXT NOT NULL,
+                token_hash TEXT UNIQUE,
+                token_expires BIGINT,
+                key_hash TEXT UNIQUE,
+                public_key BLOB,
+                enrolled_at BIGINT,
+                seen_at BIGINT,
+                offset_s REAL,
+                closed_at BIGINT,
+                created_at BIGINT NOT NULL)""",
+            """CREATE TABLE issuers (
+                key_id TEXT PRIMARY KEY,
+                public_key BLOB NOT NULL,
+                private_key BLOB NOT NULL,
+                created_at BIGINT NOT NULL,
+                retired_at BIGINT)""",
+            "CREATE TABLE serials (area TEXT PRIMARY KEY, last INTEGER NOT NULL)",
+            """CREATE TABLE devices (
+                device TEXT PRIMARY KEY,
+                vehicle TEXT NOT NULL,
+                bound_at BIGINT NOT NULL)""",
+            """CREATE TABLE links (
+                id TEXT PRIMARY KEY,
+                token_hash TEXT NOT NULL UNIQUE,
+                person TEXT NOT NULL,
+                pass_id TEXT NOT NULL,
+                created_at BIGINT NOT NULL,
+                expires_at BIGINT NOT NULL,
+                used_at BIGINT,
+                phone_hash TEXT UNIQUE,
+                closed_at BIGINT)""",
+            "CREATE INDEX links_pass ON links (pass_id)",
+            """CREATE TABLE sessions (
+                token_hash TEXT PRIMARY KEY,
+                role TEXT NOT NULL,
+                who TEXT NOT NULL,
+                name BLOB NOT NULL,
+                opened_at BIGINT NOT NULL,
+                expires_at BIGINT NOT NULL)""",
+            "CREATE INDEX sessions_who ON sessions (role, who)",
+            "CREATE TABLE passwords (account TEXT PRIMARY KEY, hash TEXT NOT NULL, changed_at BIGINT NOT NULL)",
+            "CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT NOT NULL)",
+            # Seeds of screen passes: whoever has one can show the pass, so they are encrypted like names.
+            """CREATE TABLE pass_seeds (
+                pass_id TEXT NOT NULL,
+                generation INTEGER NOT NULL,
+                seed BLOB NOT NULL,
+                PRIMARY KEY (pass_id, generation))""",
+        ),
+    ),
+)
+
+
+def migrate(database: Sqlite, now: datetime) -> int:
+    """Bring a database up to the end of the list, inside the writer's transaction. Returns how many steps ran."""
+    database.execute_sql("CREATE TABLE IF NOT EXISTS migrations (number INTEGER PRIMARY KEY, name TEXT, applied_at BIGINT)")
+    seen = {int(number) for (number,) in database.rows("SELECT number FROM migrations")}
+    if seen and max(seen) > len(MIGRATIONS):
+        raise StorageFailed("the database was made by a newer version of the program")
+    pending = [(number, step) for number, step in enumerate(MIGRATIONS, start=1) if number not in seen]
+    for number, (name, statements) in pending:
+        for statement in statements:
+            database.execute_sql(statement)
+        database.execute_sql("INSERT INTO migrations VALUES (?, ?, ?)", (number, name, micros(now)))
+    return len(pending)

@@ -1,0 +1,156 @@
+"""Fixes: kept in the order of arrival, read in the order of time, each once.
+
+They are not facts: a journey has forty facts and thousands of fixes. A repeat is the same vehicle, device, instant and
+place. What comes from a device that belongs to no vehicle is kept apart until somebody binds it, within limits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import msgspec
+
+from checkpoint.core.track import Fix
+from checkpoint.store.database import Sqlite, instant, micros
+
+MOST_STRANGE_PER_DEVICE = 5_000
+MOST_STRANGE = 100_000
+_COLUMNS = "device, fixed_at, lat, lon, accuracy_m, speed_kmh, course_deg, altitude_m, valid"
+
+
+class Arrived(msgspec.Struct, frozen=True, kw_only=True):
+    """A fix in the order of arrival: its number, whose it is, and when it came."""
+
+    number: int
+    vehicle: str
+    received_at: datetime
+    fix: Fix
+
+
+class Stranger(msgspec.Struct, frozen=True, kw_only=True):
+    """A fix that belongs to no vehicle (yet): from a device nobody bound, or from the future."""
+
+    device: str
+    why: str
+    received_at: datetime
+    fix: Fix
+
+
+class Positions:
+    """Reads on any thread; `add` and `add_strangers` on the writer's."""
+
+    def __init__(self, database: Sqlite) -> None:
+        self._db = database
+
+    def add(self, fixes: Sequence[tuple[str, Fix]], now: datetime) -> list[bool]:
+        """Keep fixes of vehicles. For each: True when it is new, False when it was here."""
+        received_at, fresh = micros(now), []
+        for vehicle, fix in fixes:
+            cursor = self._db.execute_sql(
+                f"INSERT INTO positions (vehicle, {_COLUMNS}, received_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+                " ON CONFLICT (vehicle, fixed_at, device, lat, lon) DO NOTHING",
+                (vehicle, *_values(fix), received_at),
+            )
+            fresh.append(self._db.rows_affected(cursor) == 1)
+        return fresh
+
+    def add_strangers(self, fixes: Sequence[tuple[Fix, str]], now: datetime) -> list[bool]:
+        """Keep fixes that belong to no vehicle, with why. For each: False when there is no room and it was not kept."""
+        kept, room = [], MOST_STRANGE - int(self._db.rows("SELECT count(*) FROM strangers")[0][0])
+        counts: dict[str, int] = {}
+        for fix, why in fixes:
+            if fix.device not in counts:
+                counts[fix.device] = int(self._db.rows("SELECT count(*) FROM strangers WHERE device = ?", (fix.device,))[0][0])
+            if room <= 0 or counts[fix.device] >= MOST_STRANGE_PER_DEVICE:
+                kept.append(False)
+                continue
+            cursor = self._db.execute_sql(
+                "INSERT INTO strangers VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+                (fix.device, micros(fix.fixed_at), fix.lat, fix.lon, why, micros(now), msgspec.json.encode(fix)),
+            )
+            new = self._db.rows_affected(cursor)
+            room, counts[fix.device] = room - new, counts[fix.device] + new
+            kept.append(True)
+        return kept
+
+    def of(self, vehicle: str, since: datetime | None = None, until: datetime | None = None) -> list[Fix]:
+        """The fixes of a vehicle from `since` on and before `until`, in the order of time."""
+        rows = self._db.rows(
+            f"SELECT {_COLUMNS} FROM positions WHERE vehicle = ? AND fixed_at >= ? AND fixed_at < ?"
+            " ORDER BY fixed_at, device, lat, lon",
+            (vehicle, micros(since) if since is not None else -(1 << 62), micros(until) if until is not None else 1 << 62),
+        )
+        return [_fix(row) for row in rows]
+
+    def after(self, number: int, limit: int) -> list[Arrived]:
+        """The fixes that came after a number, in the order of arrival."""
+        rows = self._db.rows(
+            f"SELECT number, vehicle, received_at, {_COLUMNS} FROM positions WHERE number > ? ORDER BY number LIMIT ?",
+            (number, limit),
+        )
+        return [Arrived(number=r[0], vehicle=r[1], received_at=instant(r[2]), fix=_fix(r[3:])) for r in rows]
+
+    def last_number(self) -> int:
+        """The number of the fix that came last, 0 when there is none."""
+        return int(self._db.rows("SELECT coalesce(max(number), 0) FROM positions")[0][0])
+
+    def received_at(self, vehicle: str, fixed_at: datetime) -> datetime | None:
+        """When the fix of that instant first came, or None when there is none."""
+        rows = self._db.rows(
+            "SELECT min(received_at) FROM positions WHERE vehicle = ? AND fixed_at = ?", (vehicle, micros(fixed_at))
+        )
+        return instant(rows[0][0]) if rows and rows[0][0] is not None else None
+
+    def vehicles(self, since: datetime) -> list[str]:
+        """The vehicles that have a fix at or after that instant."""
+        # One probe of the index a vehicle, instead of a walk over all fixes.
+        rows = self._db.rows(
+            "WITH RECURSIVE v(vehicle) AS (SELECT min(vehicle) FROM positions UNION ALL"
+            " SELECT (SELECT min(p.vehicle) FROM positions p WHERE p.vehicle > v.vehicle) FROM v WHERE v.vehicle IS NOT NULL)"
+            " SELECT vehicle FROM v WHERE vehicle IS NOT NULL"
+            " AND EXISTS (SELECT 1 FROM positions p WHERE p.vehicle = v.vehicle AND p.fixed_at >= ?)",
+            (micros(since),),
+        )
+        return [vehicle for (vehicle,) in rows]
+
+    def strangers(self, limit: int, device: str | None = None) -> list[Stranger]:
+        """Fixes that belong to no vehicle, the newest first."""
+        where, values = ("WHERE device = ?", [device]) if device is not None else ("", [])
+        rows = self._db.rows(
+            f"SELECT device, why, received_at, raw FROM strangers {where} ORDER BY received_at DESC, device, fixed_at LIMIT ?",
+            [*values, limit],
+        )
+        return [
+            Stranger(device=device, why=why, received_at=instant(at), fix=msgspec.json.decode(raw, type=Fix))
+            for device, why, at, raw in rows
+        ]
+
+
+def _values(fix: Fix) -> tuple[object, ...]:
+    return (
+        fix.device,
+        micros(fix.fixed_at),
+        fix.lat,
+        fix.lon,
+        fix.accuracy_m,
+        fix.speed_kmh,
+        fix.course_deg,
+        fix.altitude_m,
+        int(fix.valid),
+    )
+
+
+def _fix(row: tuple[object, ...]) -> Fix:
+    device, fixed_at, lat, lon, accuracy, speed, course, altitude, valid = row
+    return Fix(
+        device=device,  # type: ignore[arg-type]
+        fixed_at=instant(fixed_at),  # type: ignore[arg-type]
+        lat=lat,  # type: ignore[arg-type]
+        lon=lon,  # type: ignore[arg-type]
+        accuracy_m=accuracy,  # type: ignore[arg-type]
+        speed_kmh=speed,  # type: ignore[arg-type]
+        course_deg=course,  # type: ignore[arg-type]
+        altitude_m=altitude,  # type: ignore[arg-type]
+        valid=bool(valid),
+    )

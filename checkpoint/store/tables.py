@@ -1,0 +1,149 @@
+"""The tables as peewee sees them, for the registry's queries. `migrations.py` makes them; a test holds the two together.
+
+Models are not bound to a database: every query is told which (`.execute(database)`), so that several stores can be open.
+The ledger and the positions speak SQL themselves: they are the hot paths.
+"""
+
+# mypy: disable-error-code="misc"
+from __future__ import annotations
+
+import peewee as p
+
+
+class Table(p.Model):
+    """A table whose name is the plural its model gives."""
+
+
+class People(Table):
+    """Names, numbers and phones, encrypted; `id` is the pseudonym that facts use."""
+
+    id = p.TextField(primary_key=True)
+    name = p.BlobField()
+    id_number = p.BlobField(null=True)
+    phone = p.BlobField(null=True)
+    id_mark = p.BlobField(null=True, unique=True)
+    created_at = p.BigIntegerField()
+
+
+class Carriers(Table):
+    """Offices that ask for passes."""
+
+    id = p.TextField(primary_key=True)
+    name = p.TextField()
+    created_at = p.BigIntegerField()
+
+
+class Laboratories(Table):
+    """Offices that report results."""
+
+    id = p.TextField(primary_key=True)
+    name = p.TextField()
+    created_at = p.BigIntegerField()
+
+
+class Staff(Table):
+    """People who work at stations and desks; `pin` is sealed by whoever made it (`core/pins.py`)."""
+
+    id = p.TextField(primary_key=True)
+    name = p.BlobField()
+    pin = p.TextField()
+    active = p.IntegerField()
+    created_at = p.BigIntegerField()
+
+
+class Kiosks(Table):
+    """Station programs: their key, their station, their clock."""
+
+    id = p.TextField(primary_key=True)
+    station = p.TextField()
+    token_hash = p.TextField(null=True, unique=True)
+    token_expires = p.BigIntegerField(null=True)
+    key_hash = p.TextField(null=True, unique=True)
+    public_key = p.BlobField(null=True)
+    enrolled_at = p.BigIntegerField(null=True)
+    seen_at = p.BigIntegerField(null=True)
+    offset_s = p.FloatField(null=True)
+    closed_at = p.BigIntegerField(null=True)
+    created_at = p.BigIntegerField()
+
+
+class Issuers(Table):
+    """Keys that seal passes; the private half is encrypted."""
+
+    key_id = p.TextField(primary_key=True)
+    public_key = p.BlobField()
+    private_key = p.BlobField()
+    created_at = p.BigIntegerField()
+    retired_at = p.BigIntegerField(null=True)
+
+
+class Serials(Table):
+    """The last serial given for an area code."""
+
+    area = p.TextField(primary_key=True)
+    last = p.IntegerField()
+
+
+class Devices(Table):
+    """Which vehicle a phone or terminal reports for."""
+
+    device = p.TextField(primary_key=True)
+    vehicle = p.TextField()
+    bound_at = p.BigIntegerField()
+
+
+class Links(Table):
+    """Personal links to a pass: open once, then bound to one phone."""
+
+    id = p.TextField(primary_key=True)
+    token_hash = p.TextField(unique=True)
+    person = p.TextField()
+    pass_id = p.TextField()
+    created_at = p.BigIntegerField()
+    expires_at = p.BigIntegerField()
+    used_at = p.BigIntegerField(null=True)
+    phone_hash = p.TextField(null=True, unique=True)
+    closed_at = p.BigIntegerField(null=True)
+
+
+class Sessions(Table):
+    """Who is signed in."""
+
+    token_hash = p.TextField(primary_key=True)
+    role = p.TextField()
+    who = p.TextField()
+    name = p.BlobField()
+    opened_at = p.BigIntegerField()
+    expires_at = p.BigIntegerField()
+
+
+class Passwords(Table):
+    """Passwords of roles and offices, hashed by whoever checks them."""
+
+    account = p.TextField(primary_key=True)
+    hash = p.TextField()
+    changed_at = p.BigIntegerField()
+
+
+class Settings(Table):
+    """Small things that must outlive a restart."""
+
+    name = p.TextField(primary_key=True)
+    value = p.TextField()
+
+
+class PassSeeds(Table):
+    """Where the chain of a screen pass begins, encrypted."""
+
+    pass_id = p.TextField()
+    generation = p.IntegerField()
+    seed = p.BlobField()
+
+    class Meta:
+        primary_key = p.CompositeKey("pass_id", "generation")
+        table_name = "pass_seeds"
+
+
+TABLES = (
+    People, Carriers, Laboratories, Staff, Kiosks, Issuers, Serials, Devices, Links, Sessions, Passwords, Settings, PassSeeds,
+)  # fmt: skip
