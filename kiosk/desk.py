@@ -1,0 +1,517 @@
+"""A scan, a deed -> facts -> outbox -> what the screen says. In this order, always.
+
+The law of this file:
+
+* Nothing is shown before it is committed: a verdict is first a `Scanned` fact in the outbox, then a colour on the screen.
+* One truck stands before the desk. Its verdict is judged anew after every deed and whenever something was learnt; when it
+  then says something else, that too was shown, and is a fact.
+* The same pass seen again within the cool-down is the same look at it: the standing answer is shown, nothing is written.
+* Half a pass is not recorded: it is asked for again. A text that is not ours is: somebody presented it.
+* Every deed names who did it. Looking at a pass needs no sign-on, so that a gate is never blind.
+
+What the page may show is a `Screen`, a value; the desk holds no sentence and no HTML.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+import msgspec
+
+from checkpoint.core import passes, pins
+from checkpoint.core.facts import Fact, Happening, Medium, Scanned, Shown, uuid7
+from checkpoint.core.journey import View
+from checkpoint.core.loop import Loop, Policy
+from checkpoint.core.rules import decide
+from checkpoint.core.sampling import members, standing
+from checkpoint.core.verdict import Gate, Verdict
+from kiosk import deeds, doing
+from kiosk.deeds import AnyDeed
+from kiosk.doing import UNDO_WITHIN, Bench, Refused
+from kiosk.knowledge import Knowledge
+from kiosk.link import LinkState
+from kiosk.outbox import Outbox
+from kiosk.screen import CrewMember, Notice, Screen, Subject
+
+COOL_DOWN = timedelta(seconds=30)
+STAYS = timedelta(minutes=10)
+"""How long a truck stays before the desk when nobody touches anything: then it has gone."""
+SIGNED_ON_FOR = timedelta(minutes=20)
+GLIMPSES = 3
+"""In how many frames running a code that is no good pass must be seen: a sticker flitting by stops nobody."""
+PIN_TRIES, PIN_PAUSE = 5, timedelta(minutes=1)
+
+
+class Desk:
+    """The station's desk. Safe to use from many threads; `link_state` tells how the line stands."""
+
+    def __init__(
+        self,
+        outbox: Outbox,
+        now: Callable[[], datetime],
+        entropy: Callable[[int], bytes],
+        link_state: Callable[[], LinkState],
+        recorded: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._outbox, self._now, self._entropy = outbox, now, entropy
+        self._link_state, self._recorded = link_state, recorded
+        self._lock = threading.RLock()
+        self._known = Knowledge(outbox)
+        self._subject: Subject | None = None
+        self._verdict: Verdict | None = None
+        self._shown: Shown | None = None
+        self._scan_id = ""
+        self._judged_at_revision = -1
+        self._glimpsed: tuple[str, int] = ("", 0)
+        self._notice: Notice | None = None
+        self._signed_on = ""
+        self._active_at: datetime | None = None
+        self._wrong_pins: dict[str, tuple[int, datetime]] = {}
+        self._revision = 0
+        self._sounded = 0
+
+    # -- what comes in ------------------------------------------------------------------------------------------------
+
+    def learnt(self, facts: Sequence[Fact]) -> None:
+        """The server told something; the truck before the desk is judged with it at once."""
+        with self._lock:
+            self._known.relist()
+            self._known.learn(facts)
+            self._revision += 1
+            self._refresh(self._now())
+
+    def enrolled(self) -> None:
+        """This kiosk became another one: what it knew belongs to the station it was at."""
+        with self._lock:
+            self._known = Knowledge(self._outbox)
+            self._drop()
+
+    def good(self, text: str) -> bool:
+        """Whether a text is a pass with a genuine seal: what the scanner stops for."""
+        with self._lock:
+            keys = self._known.keys
+        try:
+            passes.read(text, keys)
+        except (passes.NotAPass, passes.Untrusted):
+            return False
+        return True
+
+    def glimpse(self, texts: Sequence[str], good: str | None) -> None:
+        """What the camera saw in one frame. What is no good pass must be seen several frames running to count."""
+        if good is not None:
+            self._glimpsed = ("", 0)
+            self.scan(good)
+            return
+        text = next((t for t in texts if t.startswith(passes.PREFIX)), texts[0] if texts else "")
+        with self._lock:
+            seen, times = self._glimpsed
+            self._glimpsed = (text, times + 1 if text == seen else 1)
+            subject = self._subject
+            ours = text.startswith(passes.PREFIX)
+            busy = subject is not None and subject.genuine and self._now() - subject.touched < COOL_DOWN
+            if text and self._glimpsed[1] == GLIMPSES and (ours or not busy):
+                self.scan(text)
+
+    def scan(self, text: str) -> None:
+        """A text was presented: by the camera, a hand scanner or a photograph."""
+        with self._lock:
+            now = self._now()
+            if not self._ready(now):
+                return
+            try:
+                reading = passes.read(text, self._known.keys)
+            except passes.HalfAPass:
+                self._say(now, "refused", "kiosk.refused.half")
+            except passes.NotAPass:
+                self._present(self._stranger_text(text, "foreign", "screen", now), now)
+            except passes.Untrusted:
+                self._present(self._stranger_text(text, "forged", "screen", now), now)
+            else:
+                self._present(self._of_reading(reading, now), now)
+
+    def type_number(self, text: str) -> None:
+        """Somebody typed a pass number with its check character."""
+        with self._lock:
+            now = self._now()
+            if not self._ready(now):
+                return
+            try:
+                number = passes.typed_number(text)
+            except ValueError:
+                self._say(now, "refused", "kiosk.refused.number")
+                return
+            grant = self._known.granted(number)
+            if grant is None:
+                self._present(self._stranger_text(number, "unknown", "typed", now), now)
+                return
+            self._present(
+                Subject(
+                    digest=passes.digest(number),
+                    medium="typed",
+                    first_seen=now,
+                    last_seen=now,
+                    touched=now,
+                    number=number,
+                    vehicle=grant.vehicle,
+                    generation=grant.generation,
+                ),
+                now,
+            )
+
+    def _ready(self, now: datetime) -> bool:
+        if self._known.keys:
+            return True
+        # Without issuers every pass would look forged: that is our ignorance, not the driver's.
+        self._say(now, "refused", "kiosk.refused.no-issuers")
+        return False
+
+    def _stranger_text(self, text: str, refused: str, medium: Medium, now: datetime) -> Subject:
+        return Subject(digest=passes.digest(text), medium=medium, first_seen=now, last_seen=now, touched=now, refused=refused)
+
+    def _of_reading(self, reading: passes.Reading, now: datetime) -> Subject:
+        sealed = reading.pass_
+        loop = self._loop(sealed.plate, now)
+        policy = loop.policy_at(self._station_id()) if loop is not None else Policy()
+        live = None if sealed.paper else passes.is_live(reading, now, policy.step_s, policy.steps_tolerated)
+        return Subject(
+            digest=passes.digest(reading.text),
+            medium="paper" if sealed.paper else "screen",
+            first_seen=now,
+            last_seen=now,
+            touched=now,
+            reading=reading,
+            number=sealed.number,
+            vehicle=sealed.plate,
+            generation=sealed.generation,
+            live=live,
+        )
+
+    # -- the verdict --------------------------------------------------------------------------------------------------
+
+    def _present(self, subject: Subject, now: datetime) -> None:
+        standing_before = self._subject
+        if standing_before is not None and self._same_look(standing_before, subject):
+            fresher = subject if subject.live and not standing_before.live else standing_before
+            self._subject = replace(
+                standing_before,
+                last_seen=now,
+                touched=now,
+                reading=fresher.reading,
+                digest=fresher.digest,
+                live=fresher.live,
+            )
+            if self._judge(now):
+                self._sounded += 1
+            return
+        self._subject, self._shown, self._verdict, self._scan_id = subject, None, None, ""
+        self._notice = None
+        self._judge(now)
+        self._sounded += 1
+
+    def _same_look(self, before: Subject, after: Subject) -> bool:
+        same = (before.number, before.generation, before.medium) == (after.number, after.generation, after.medium)
+        if not after.number:
+            same = before.digest == after.digest
+        return same and after.last_seen - before.last_seen < COOL_DOWN
+
+    def _refresh(self, now: datetime) -> None:
+        """Judge anew what stands before the desk when something was learnt, or the answer's time is over."""
+        subject, verdict = self._subject, self._verdict
+        if subject is None or verdict is None:
+            return
+        if now - subject.touched >= STAYS:
+            self._drop()
+            return
+        stale = verdict.until is not None and now >= verdict.until > verdict.at
+        if (stale or self._judged_at_revision != self._known.book.revision) and self._judge(now):
+            self._sounded += 1
+
+    def _judge(self, now: datetime) -> bool:
+        """Judge, and write down what will be shown when it is not what was shown before; returns whether it is not."""
+        subject = self._subject
+        assert subject is not None
+        view = self._known.view(subject.vehicle, now)
+        loop = self._loop(subject.vehicle, now)
+        policy = loop.policy_at(self._station_id()) if loop is not None else Policy()
+        offset_s = self._link_state().offset_s
+        gate = Gate(
+            station=self._station_id(),
+            reading=self._as_when_read(subject, now, policy),
+            loop=loop,
+            refused=subject.refused,
+            medium=subject.medium,
+            lists_age_s=self._lists_age_s(now),
+            offset_s=offset_s,
+            plate_read=subject.plate_read,
+            names_agree=subject.names_agree,
+        )
+        verdict = decide(view, gate, now, policy)
+        shown = Shown(
+            word=verdict.word,
+            reasons=tuple(found.row.reason for found in verdict.reasons),
+            next_step=verdict.next_step,
+            until=verdict.until,
+        )
+        changed = self._shown is None or _said(shown) != _said(self._shown)
+        if changed:
+            scanned = Scanned(
+                digest=subject.digest,
+                medium=subject.medium,
+                shown=shown,
+                pass_id=subject.number,
+                vehicle=subject.vehicle,
+                generation=subject.generation,
+                live=subject.live,
+                loop=verdict.loop,
+                loop_version=verdict.loop_version,
+                lists_age_s=self._lists_age_s(now),
+                offset_s=offset_s,
+            )
+            (fact,) = self._record(now, scanned)
+            self._shown, self._scan_id = shown, fact.id
+        self._verdict = verdict
+        self._judged_at_revision = self._known.book.revision
+        self._revision += 1
+        return changed
+
+    def _as_when_read(self, subject: Subject, now: datetime, policy: Policy) -> passes.Reading | None:
+        """A screen pass that was live when it was read does not die while its truck stands before the desk."""
+        reading = subject.reading
+        if reading is None or not subject.live:
+            return reading
+        return replace(reading, step=passes.step_at(reading.pass_, now, policy.step_s))
+
+    # -- deeds --------------------------------------------------------------------------------------------------------
+
+    def do(self, deed: AnyDeed) -> bool:
+        """Do something at this station; what came of it is the notice. Returns whether it was done."""
+        with self._lock:
+            now = self._now()
+            try:
+                self._do(deed, now)
+            except Refused as refused:
+                self._say(now, "refused", f"kiosk.refused.{refused.why}", **refused.values)
+                return False
+            return True
+
+    def _do(self, deed: AnyDeed, now: datetime) -> None:
+        by = self._who(now)
+        if by is None:
+            raise Refused("sign-on")
+        bench = self._bench(by, now)
+        happened = doing.facts_of(deed, bench)
+        self._record(now, *happened, by=by)
+        self._active_at = now
+        self._after(deed, bench, now)
+        if self._subject is not None:
+            self._subject = replace(self._subject, touched=now)
+            if self._judge(now):
+                self._sounded += 1
+
+    def _after(self, deed: AnyDeed, bench: Bench, now: datetime) -> None:
+        """What a deed changes about the look at the truck, and what is said of it."""
+        key, values = f"kiosk.done.{type(deed).__name__}", msgspec.structs.asdict(deed)
+        subject = self._subject
+        if subject is not None:
+            match deed:
+                case deeds.Compare():
+                    read = doing.plate_read(deed, subject.vehicle)
+                    subject = replace(subject, plate_read=read, names_agree=deed.names_agree)
+                case deeds.Join() | deeds.StayBehind():
+                    # Whoever made the names differ is on the pass now, or gone.
+                    subject = replace(subject, names_agree=None if subject.names_agree is None else True)
+                case _:
+                    pass
+            self._subject = subject
+        if isinstance(deed, deeds.ReadAntigen):
+            age_s = (now - doing.antigen_swab(self._known, deed.specimen).at).total_seconds()
+            if not bench.policy.antigen_read_after_s <= age_s <= bench.policy.antigen_read_before_s:
+                key = "kiosk.done.read-outside"
+        self._say(now, "done", key, **values)
+
+    def _bench(self, by: str, now: datetime) -> Bench:
+        station = self._known.station(self._station_id(), now)
+        if station is None:
+            raise Refused("no-station")
+        subject = self._subject if self._subject is not None and self._subject.genuine else None
+        loop = self._loop(subject.vehicle if subject else "", now)
+        assert loop is not None
+        enrolment = self._outbox.enrolment
+        assert enrolment is not None
+        return Bench(
+            known=self._known,
+            station=station,
+            policy=loop.policy_at(station.id),
+            by=by,
+            witness=enrolment.witness,
+            now=now,
+            specimen=uuid7(now, self._entropy(10)),
+            vehicle=subject.vehicle if subject else "",
+            pass_id=subject.number if subject else "",
+            scan=self._scan_id,
+            view=self._known.view(subject.vehicle, now) if subject else None,
+        )
+
+    def clear(self) -> None:
+        """The next truck: nothing stands before the desk."""
+        with self._lock:
+            self._touch(self._now())
+            self._drop()
+
+    def _drop(self) -> None:
+        self._subject, self._verdict, self._shown, self._scan_id, self._notice = None, None, None, "", None
+        self._revision += 1
+
+    # -- who is here --------------------------------------------------------------------------------------------------
+
+    def sign_on(self, staff_id: str, pin: str) -> bool:
+        """Sign on with a PIN, checked against the list held here. Returns whether it fits."""
+        with self._lock:
+            now = self._now()
+            member = self._known.staff.get(staff_id)
+            wrong, last = self._wrong_pins.get(staff_id, (0, now))
+            if wrong >= PIN_TRIES and now - last < PIN_PAUSE:
+                self._say(now, "refused", "kiosk.refused.pin-pause")
+                return False
+        # Hashing takes a while on purpose: the desk is not held meanwhile.
+        fits = member is not None and pins.fits(pin, member.pin)
+        with self._lock:
+            if not fits:
+                self._wrong_pins[staff_id] = (wrong % PIN_TRIES + 1, now)
+                self._say(now, "refused", "kiosk.refused.pin")
+                return False
+            self._wrong_pins.pop(staff_id, None)
+            self._signed_on, self._active_at, self._notice = staff_id, now, None
+            self._revision += 1
+            return True
+
+    def sign_off(self) -> None:
+        """Nobody is at the desk."""
+        with self._lock:
+            self._signed_on = ""
+            self._revision += 1
+
+    def _touch(self, now: datetime) -> None:
+        if self._who(now) is not None:
+            self._active_at = now
+
+    def _who(self, now: datetime) -> str | None:
+        if self._signed_on not in self._known.staff:
+            self._signed_on = ""
+        if self._signed_on and self._active_at is not None and now - self._active_at >= SIGNED_ON_FOR:
+            self._signed_on = ""
+            self._revision += 1
+        return self._signed_on or None
+
+    # -- the record ---------------------------------------------------------------------------------------------------
+
+    def _record(self, now: datetime, *happened: Happening, by: str | None = None) -> list[Fact]:
+        enrolment = self._outbox.enrolment
+        assert enrolment is not None
+        who = self._who(now) if by is None else by
+        written = [
+            Fact(
+                id=uuid7(now, self._entropy(10)),
+                at=now,
+                witness=enrolment.witness,
+                what=what,  # type: ignore[arg-type]  # every Happening is one of What
+                by=who or "",
+                station=enrolment.station,
+            )
+            for what in happened
+        ]
+        self._outbox.record(*written)
+        self._known.learn(written)
+        self._recorded()
+        return written
+
+    def _say(self, now: datetime, kind: str, key: str, **values: object) -> None:
+        self._notice = Notice(kind=kind, key=key, values=values, at=now)
+        self._revision += 1
+
+    # -- the screen ---------------------------------------------------------------------------------------------------
+
+    def _station_id(self) -> str:
+        enrolment = self._outbox.enrolment
+        return enrolment.station if enrolment is not None else ""
+
+    def _loop(self, vehicle: str, now: datetime) -> Loop | None:
+        """The loop of this station; where it has several, the one the vehicle's pass is for."""
+        view = self._known.view(vehicle, now)
+        wanted = view.pass_.grant.loop if view is not None and view.pass_ is not None else ""
+        return self._known.loop_here(self._station_id(), now, wanted)
+
+    def _lists_age_s(self, now: datetime) -> int | None:
+        pulled_at = self._outbox.pulled_at
+        return max(0, int((now - pulled_at).total_seconds())) if pulled_at is not None else None
+
+    def screen(self) -> Screen:
+        """What the page may show now."""
+        with self._lock:
+            now = self._now()
+            self._refresh(now)
+            who = self._who(now)
+            enrolment, known = self._outbox.enrolment, self._known
+            here = self._station_id()
+            subject = self._subject
+            vehicle = subject.vehicle if subject is not None else ""
+            loop = self._loop(vehicle, now)
+            station = loop.station(here) if loop is not None else None
+            policy = loop.policy_at(here) if loop is not None else Policy()
+            view = known.view(vehicle, now) if vehicle else None
+            tubes = known.open_tubes(here, who, now - doing.TUBE_DAY) if who else []
+            recent = now - timedelta(seconds=policy.antigen_read_before_s + 40 * 60)
+            crew = self._crew(view, here, policy, now)
+            return Screen(
+                now=now,
+                revision=self._revision,
+                sounded=self._sounded,
+                enrolment=enrolment,
+                station=station,
+                loop=loop,
+                policy=policy,
+                offered=deeds.offered(station) if station is not None else frozenset(),
+                staff=tuple(known.staff.values()),
+                signed_on=known.staff.get(who) if who else None,
+                subject=subject,
+                verdict=self._verdict,
+                view=view,
+                crew=crew,
+                inside=view is not None and view.journey is not None and view.journey.at_station == here,
+                strangers={p: n for p, n in known.people.items() if p not in {c.id for c in crew}},
+                running=tuple(known.running_tests(here, recent)),
+                open_tube=tubes[-1] if tubes else "",
+                tube_count=len(members(known.book, tubes[-1])) if tubes else 0,
+                taken=tuple(known.bays_taken(here)),
+                alerts=tuple(known.alerts(here)),
+                undoable=known.last_deed(enrolment.witness, who, now - UNDO_WITHIN) if enrolment and who else None,
+                names=known.people,
+                depth=self._outbox.depth(),
+                aside=tuple(self._outbox.aside()),
+                link=self._link_state(),
+                lists_age_s=self._lists_age_s(now),
+                notice=self._notice,
+            )
+
+    def _crew(self, view: View | None, here: str, policy: Policy, now: datetime) -> tuple[CrewMember, ...]:
+        if view is None or view.pass_ is None:
+            return ()
+        since = doing.visit_since(view, here, now)
+        return tuple(
+            CrewMember(
+                id=person,
+                name=self._known.people.get(person, person),
+                evidence=view.people[person],
+                standing=standing(view.people[person], now, policy),
+                pack_given=self._known.pack_given(person, here, since),
+            )
+            for person in view.pass_.crew
+        )
+
+
+def _said(shown: Shown) -> tuple[object, ...]:
+    """What a person would notice of a verdict; the moment it holds until creeps on with the age of the lists."""
+    return shown.word, shown.reasons, shown.next_step
