@@ -43,7 +43,7 @@ from checkpoint.core.facts import (
     digest_id,
 )
 from checkpoint.core.loop import Leg, Loop, Loops, Policy
-from checkpoint.core.sampling import Evidence, fold_person, members, sealed_at
+from checkpoint.core.sampling import TEST_CODES, Evidence, fold_person, members, sealed_at
 from checkpoint.core.track import TrackReading
 
 
@@ -256,13 +256,16 @@ def fold_journeys(book: Book, vehicle: str, loops: Loops) -> tuple[Journey, ...]
         elif fact.station != origin or isinstance(fact.what, Left):
             away = True
     opened = [next(f for f in lap if isinstance(f.what, _ON_THE_ROAD)).at for lap in laps]
-    found = []
+    found: list[Journey] = []
     for i, lap in enumerate(laps):
         ends = [opened[i + 1]] if i + 1 < len(laps) else []
         closing = lap_pass[i]
         if closing is not None and closing.closed_at > opened[i]:
             ends.append(closing.closed_at)
-        found.append(_journey(vehicle, lap, closing, loops, min(ends) if ends else None))
+        # A truck that is loaded anew is still where it was scanned in on the lap before.
+        last = found[-1].visits[-1] if found and found[-1].visits else None
+        inside = last if last is not None and last.left_at is None and last.station == lap[0].station else None
+        found.append(_journey(vehicle, lap, closing, loops, min(ends) if ends else None, inside))
     return tuple(found)
 
 
@@ -270,7 +273,9 @@ def _closed(state: PassState | None, at: datetime) -> bool:
     return state is None or state.closed_at <= at
 
 
-def _journey(vehicle: str, lap: list[Fact], state: PassState | None, loops: Loops, closed_at: datetime | None) -> Journey:
+def _journey(
+    vehicle: str, lap: list[Fact], state: PassState | None, loops: Loops, closed_at: datetime | None, inside: Visit | None
+) -> Journey:
     first = next(f for f in lap if isinstance(f.what, _ON_THE_ROAD))
     loop = loops.in_force(state.grant.loop, first.at) if state else None
     loads = tuple(f for f in lap if isinstance(f.what, Loaded))
@@ -285,7 +290,7 @@ def _journey(vehicle: str, lap: list[Fact], state: PassState | None, loops: Loop
         leg=_leg(lap, loads, loop),
         crew=state.crew if state else (),
         facts=tuple(lap),
-        visits=_visits(lap),
+        visits=_visits(lap, inside),
         stays=stays,
         loads=loads,
         unloads=tuple(f for f in lap if isinstance(f.what, Unloaded)),
@@ -304,9 +309,10 @@ def _leg(lap: list[Fact], loads: tuple[Fact, ...], loop: Loop | None) -> Leg:
     return "inbound" if elsewhere else "outbound"
 
 
-def _visits(lap: list[Fact]) -> tuple[Visit, ...]:
-    """Each scan in opens a visit, the scan out of the same station ends it; scanned in twice is one visit."""
-    found: list[Visit] = []
+def _visits(lap: list[Fact], inside: Visit | None) -> tuple[Visit, ...]:
+    """Each scan in opens a visit, the scan out of the same station ends it; scanned in twice is one visit. `inside` is the
+    visit that was under way when the lap began."""
+    found: list[Visit] = [inside] if inside is not None else []
     for fact in lap:
         last = found[-1] if found else None
         here = last is not None and last.station == fact.station and last.left_at is None
@@ -410,6 +416,11 @@ def unexplained_samples(book: Book, person: str) -> tuple[Unexplained, ...]:
                     Unexplained(fact=f.id, at=f.at, why="result-before-sample")
                     for f in book.of(f"specimen:{specimen}", *([f"tube:{tube}"] if tube else []))
                     if isinstance(f.what, ResultReported) and f.at < fact.at
+                ]
+                found += [
+                    Unexplained(fact=f.id, at=f.at, why="test-unknown")
+                    for f in book.of(f"specimen:{specimen}", *([f"tube:{tube}"] if tube else []))
+                    if isinstance(f.what, ResultReported) and f.what.test.strip() not in TEST_CODES
                 ]
             case AntigenRead(specimen=specimen) if not any(
                 isinstance(f.what, SwabTaken) for f in book.of(f"specimen:{specimen}")

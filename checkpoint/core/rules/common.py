@@ -44,6 +44,11 @@ def under_way(view: View, now: datetime) -> Journey | None:
     return journey
 
 
+def closed_by(journey: Journey, now: datetime) -> datetime | None:
+    """When the journey ended, or None while it has not: a pass that will expire has not closed it yet."""
+    return journey.closed_at if journey.closed_at is not None and journey.closed_at <= now else None
+
+
 def event(
     view: View,
     kind: str,

@@ -15,7 +15,7 @@ from checkpoint.core.facts import CheckedIn, Cited, Colour, Entered, Fact, Left,
 from checkpoint.core.journey import Journey, Stay, View
 from checkpoint.core.loop import Station
 from checkpoint.core.rules.ahead import stop_of, travel_time
-from checkpoint.core.rules.common import SECOND, cite, event, seconds, under_way
+from checkpoint.core.rules.common import SECOND, cite, closed_by, event, seconds, under_way
 from checkpoint.core.track import Episode
 from checkpoint.core.verdict import Finding, Value
 
@@ -252,7 +252,7 @@ def not_departed(view: View, now: datetime) -> Iterator[Finding | datetime]:
             if following is not None and following.station == load.station:
                 continue  # loaded in portions: the last one counts
             allowed = seconds(view.loop.policy_at(load.station).not_departed_s if view.loop else view.policy.not_departed_s)
-            gone = _gone(view, journey, load)
+            gone = _gone(view, journey, load) or closed_by(journey, now)
             if (gone or now) - load.at > allowed:
                 yield Finding(
                     kind="not-departed",
@@ -283,7 +283,7 @@ def _gone(view: View, journey: Journey, load: Fact) -> datetime | None:
         for v in (view.track.visits if view.track is not None else ())
         if v.station == load.station and v.until is not None and v.until > load.at
     ]
-    return min(times, default=journey.closed_at)
+    return min(times, default=None)
 
 
 def late(view: View, now: datetime) -> Iterator[Finding | datetime]:
@@ -305,7 +305,7 @@ def late(view: View, now: datetime) -> Iterator[Finding | datetime]:
                     rested += (stay.until or arrived or now) - stay.since
             due = started.at + travel_time(target.along_m, view.policy) + rested + seconds(view.policy.late_slack_s)
             resting = any(s.until is None and s.since >= started.at for s in journey.stays)
-            ended = arrived or journey.closed_at
+            ended = arrived or closed_by(journey, now)
             if (ended or now) > due and not (resting and arrived is None):
                 yield Finding(
                     kind="late",
