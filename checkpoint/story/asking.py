@@ -12,14 +12,16 @@ import random
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
+
+import msgspec
 
 from checkpoint.core import passes, rules
 from checkpoint.core.book import Book
 from checkpoint.core.facts import Medium, PassGranted, Voided
 from checkpoint.core.journey import View, view_of
 from checkpoint.core.loop import Loop, Loops, Policy
-from checkpoint.core.sampling import Evidence, Standing, fold_person, standing
+from checkpoint.core.sampling import Evidence, Standing, as_of, fold_person, standing
 from checkpoint.core.track import Fix, Track, TrackReading
 from checkpoint.core.verdict import WORST, Finding, Gate, Judgement, Verdict
 from checkpoint.story.told import AMOUNT, NAMES, PLATE, TIME, Question, Story, amount, instant, person
@@ -55,14 +57,22 @@ class World:
         """What the judge found."""
         return self.judgement.findings if self.judgement is not None else ()
 
+    def loop(self) -> Loop | None:
+        """The loop that the question's station belongs to, in the version of the day."""
+        loop = self.loops.in_force("plain", self.question.at)
+        if loop is not None and self.question.station.startswith("elsewhere"):
+            return msgspec.structs.replace(loop, id="elsewhere")
+        return loop
+
     def policy(self) -> Policy:
         """The policy of the day at the question's station."""
-        loop = self.loops.in_force("plain", self.question.at)
+        loop = self.loop()
         return loop.policy_at(self.question.station) if loop is not None else Policy()
 
     def evidence(self, name: str) -> Evidence:
-        """What is known of a person of the story."""
-        return fold_person(self.book, person(name))
+        """What is known of a person of the story at the moment asked of, by clocks that may differ."""
+        policy = self.policy()
+        return as_of(fold_person(self.book, person(name), policy), self.question.at + timedelta(seconds=policy.clock_tolerance_s))
 
     def standing(self, name: str) -> Standing:
         """What that is worth at the moment asked of."""
@@ -191,7 +201,7 @@ def _place(w: World, m: re.Match[str]) -> str | None:
 
 def _closed(w: World, m: re.Match[str]) -> str | None:
     journey = w.view.journey if w.view is not None else None
-    closed = journey is not None and journey.closed_at is not None
+    closed = journey is not None and journey.closed_at is not None and journey.closed_at <= w.question.at
     return None if closed == (m["state"] == "closed") else "it is not"
 
 
@@ -326,7 +336,7 @@ def ask_gate(w: World, m: re.Match[str]) -> Verdict | str:
     policy, now = w.policy(), w.question.at
     reading = None
     medium: Medium = "paper" if m["medium"] == "on paper" else "typed" if m["medium"] else "screen"
-    if "refused" not in gate:
+    if "refused" not in gate and medium != "typed":
         grant = _grant(w, m)
         if grant is None:
             return "no pass was granted that could be shown"
@@ -343,13 +353,13 @@ def ask_gate(w: World, m: re.Match[str]) -> Verdict | str:
             key_id="0000",
         )
         step: int | None = passes.step_at(shown, now, policy.step_s) + int(str(scan.get("steps_off", 0)))
-        if not screen or medium == "typed" or "step" in scan:
+        if not screen or "step" in scan:
             step = None
         reading = passes.Reading(pass_=shown, text="CP1", step=step, step_genuine=step is not None and "genuine" not in scan)
     if not w.question.station:
         return "a scan is at a station: `at gate-a: scan says ...`"
     view = None if "unknown" in scan or "refused" in gate else w.view
-    made = Gate(station=w.question.station, reading=reading, medium=medium, **gate)  # type: ignore[arg-type]
+    made = Gate(station=w.question.station, loop=w.loop(), reading=reading, medium=medium, **gate)  # type: ignore[arg-type]
     return rules.decide(view, made, now, policy)
 
 

@@ -23,7 +23,7 @@ class Header:
 
     def read(self, line: str) -> None:
         """Take in one line."""
-        key, colon, value = line.partition(":")
+        key, colon, value = line.partition(": ")
         key, value = key.strip(), value.strip()
         if not colon:
             raise self.teller.fail("the story begins with lines `title: ...`, `source: ...`, then times")

@@ -1,0 +1,8 @@
+title: A pass of another loop opens nothing here
+source: domain 5, verdict table: another loop
+
+2022-04-20 06:00:00  pass 330304-0000001 granted for 浙C12345, crew wang, until 2022-05-19
+2022-04-20 06:05:00  at sampling: swab S1 of wang, pcr, alone in tube T1
+2022-04-20 11:00:00  laboratory: T1 negative
+2022-04-20 12:00:00  at elsewhere-gate: scan says STOP: pass-other-loop; next call-new-pass
+2022-04-20 12:00:00  at gate-a: scan says GO: in-order; not pass-other-loop
