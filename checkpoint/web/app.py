@@ -14,6 +14,7 @@ from starlette.middleware import Middleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from checkpoint.config import Now, utc_now
+from checkpoint.granting import PassOffice
 from checkpoint.intake import Intake
 from checkpoint.store import Store
 from checkpoint.ui import texts
@@ -78,9 +79,11 @@ def create_app(
     hub = hub or Hub()
     own = watch is None
     watch = watch or Watch(store, now, hub.publish)
+    intake = Intake(store, now, watch.noticed)
     house = House(
         store=store,
-        intake=Intake(store, now, watch.noticed),
+        intake=intake,
+        office=PassOffice(store, now, intake.record),
         watch=watch,
         now=now,
         hub=hub,

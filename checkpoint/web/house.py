@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from starlette.requests import Request
 
 if TYPE_CHECKING:
+    from checkpoint.granting import PassOffice
     from checkpoint.intake import Intake
     from checkpoint.store import Store
     from checkpoint.ui import Texts
@@ -25,6 +26,7 @@ class House:
 
     store: Store
     intake: Intake
+    office: PassOffice
     watch: Watch
     now: Callable[[], datetime]
     hub: Hub
