@@ -147,7 +147,15 @@ def _quiet(w: World, m: re.Match[str]) -> str | None:
 
 def _none_of(w: World, m: re.Match[str]) -> str | None:
     kinds = {k.strip() for k in m["kinds"].split(",")}
-    found = [x for x in w.findings if x.kind in kinds and (m["how"] == "never" or (_is_open(x, w.question.at) and x.confirmed))]
+    if not kinds <= set(rules.KINDS):
+        return f"no such kind of finding: {', '.join(sorted(kinds - set(rules.KINDS)))}"
+    found = [
+        x
+        for x in w.findings
+        if x.kind in kinds
+        and (not m["subject"] or _names(x.subject, m["subject"]))
+        and (m["how"] == "never" or (_is_open(x, w.question.at) and x.confirmed))
+    ]
     return f"found: {_shown(found)}" if found else None
 
 
@@ -244,7 +252,7 @@ def _not_in_state(w: World, m: re.Match[str]) -> str | None:
 
 CLAUSES: tuple[Clause, ...] = (
     Clause(rf"quiet(?: besides (?P<besides>{NAMES}))?", "expect quiet", _quiet),
-    Clause(rf"(?P<how>no|never) (?P<kinds>{NAMES})", "expect no off-loop", _none_of),
+    Clause(rf"(?P<how>no|never) (?P<kinds>{NAMES}?)(?: of (?P<subject>[\w:-]+))?", "expect no off-loop", _none_of),
     Clause(r"(?P<count>\d+) laps?", "expect 2 laps", _journeys),
     Clause(r"leg (?P<leg>outbound|inbound)", "expect leg inbound", _leg),
     Clause(r"(?:at (?P<station>[\w-]+)|between stations)", "expect at rest", _place),
@@ -260,7 +268,7 @@ CLAUSES: tuple[Clause, ...] = (
     Clause(r"(?P<name>[\w-]+) is not (?P<state>positive|held|unread|pending)", "expect wang is not held", _not_in_state),
     Clause(r"(?P<name>[\w-]+) is (?P<only>only )?(?P<state>positive|held|unread|pending)", "expect wang is held", _stands),
     Clause(
-        rf"(?P<once>one )?{_KIND}(?: (?P<colour>yellow|red))?(?P<suspected> suspected)?(?: of (?P<subject>[\w-]+|{PLATE}))?"
+        rf"(?P<once>one )?{_KIND}(?: (?P<colour>yellow|red))?(?P<suspected> suspected)?(?: of (?P<subject>[\w:-]+))?"
         rf"(?: since (?P<since>{_SPAN}))?(?: ended (?P<ended>{_SPAN}))?(?P<driver> for the driver)?",
         "expect off-loop yellow since 09:42 to 09:44 ended 09:50",
         _found,

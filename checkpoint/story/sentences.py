@@ -118,7 +118,7 @@ def _raised(t: Teller, m: re.Match[str]) -> f.What:
         vehicle=t.vehicle,
         colour="red" if m["colour"] == "red" else "yellow",
         since=t.when(m["since"]),
-        subject=m["subject"] or t.vehicle,
+        subject=m["subject"] or f"vehicle:{t.vehicle}",
         pass_id=t.pass_of.get(t.vehicle, ""),
         loop="plain",
         loop_version=t.story.versions[-1].version,
@@ -352,7 +352,7 @@ SENTENCES: tuple[Sentence, ...] = (
         lambda t, m: f.CheckedOut(vehicle=t.vehicle, persons=people(m["names"])),
     ),
     Sentence(
-        rf"warning (?P<finding>[a-z-]+) (?P<colour>yellow|red) since (?P<since>{TIME})(?: of (?P<subject>[\w-]+))?",
+        rf"warning (?P<finding>[a-z-]+) (?P<colour>yellow|red) since (?P<since>{TIME})(?: of (?P<subject>[\w:-]+))?",
         "server: warning off-loop red since 09:42 #W1",
         _raised,
     ),
