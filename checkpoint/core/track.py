@@ -1,75 +1,25 @@
-"""Positions -> visits, stops, excursions, silences; incremental and restartable.
+"""Positions of one vehicle -> one reading, whatever the order and however often they come.
 
-TYPES FIRST.
+The law of this file: the fixes are kept sorted, by their own instant and then by all else they say, and the reading is a
+fold over that order. Folding waits until somebody asks, so that a thousand late fixes cost one reading. At every so many
+fixes the follower is forked; a late fix takes the fold back to the fork before it.
 """
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from datetime import datetime
-from typing import Literal
 
-import msgspec
+from checkpoint.core.fixes import Episode, Fix, TrackReading, TrackVisit
+from checkpoint.core.follow import Follower
+from checkpoint.core.loop import Loop
+from checkpoint.core.ways import ways_of
 
-from checkpoint.core.facts import Cited
-from checkpoint.core.loop import Leg, Loop
+__all__ = ["Episode", "Fix", "Track", "TrackReading", "TrackVisit"]
 
+_FORK_EVERY = 64
 
-class Fix(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One position report, WGS-84. None means: the device did not say."""
-
-    device: str
-    fixed_at: datetime
-    lat: float
-    lon: float
-    accuracy_m: float | None = None
-    speed_kmh: float | None = None
-    course_deg: float | None = None
-    altitude_m: float | None = None
-    valid: bool = True
-
-
-class Episode(msgspec.Struct, frozen=True, kw_only=True):
-    """A stretch of track that is off the plan in one way: `off-loop`, `wrong-way`, `unscheduled-stop`,
-    `position-unknown`, `datum-suspect`. Suspected at once, confirmed by rule; `until` is set when it ended."""
-
-    kind: str
-    since: datetime
-    confirmed_at: datetime | None
-    until: datetime | None
-    evidence: tuple[Cited, ...]
-    values: dict[str, str | int | float | bool | None] = {}
-
-
-class TrackVisit(msgspec.Struct, frozen=True, kw_only=True):
-    """The track was inside a station's boundary from one instant to another (None: still is)."""
-
-    station: str
-    since: datetime
-    until: datetime | None
-
-
-class TrackReading(msgspec.Struct, frozen=True, kw_only=True):
-    """What the positions of one vehicle say so far.
-
-    `along_m` is the progress along the line of `leg`, `off_m` how far off its middle the last usable fix was, `station`
-    the station it is in. `interval_s` is the device's own rhythm. `at_rest_since` is set while the truck stands;
-    `driving_since` is the start of the driving that no break of lawful length has interrupted. `place` says which of
-    the three it is now: on the loop, off it, or unknown.
-    """
-
-    last: Fix | None = None
-    leg: Leg | None = None
-    along_m: float | None = None
-    off_m: float | None = None
-    station: str = ""
-    place: Literal["on", "off", "unknown"] = "unknown"
-    interval_s: float = 60.0
-    at_rest_since: datetime | None = None
-    driving_since: datetime | None = None
-    driven_s: float = 0.0
-    visits: tuple[TrackVisit, ...] = ()
-    episodes: tuple[Episode, ...] = ()
-    fixes_count: int = 0
+_Key = tuple[datetime, str, float, float]
 
 
 class Track:
@@ -78,11 +28,62 @@ class Track:
 
     def __init__(self, loop: Loop) -> None:
         self.loop = loop
+        self._keys: list[_Key] = []
+        self._fixes: list[Fix] = []
+        self._follower = Follower(ways_of(loop))
+        self._folded = 0  # how many of the sorted fixes the follower has been told
+        self._forks: list[tuple[int, Follower]] = [(0, self._follower.fork())]
+        self._reading: TrackReading | None = None
+
+    def __len__(self) -> int:
+        return len(self._fixes)
 
     def add(self, fix: Fix) -> bool:
-        """Take a fix in; False when it was here already (same device and instant and place)."""
-        raise NotImplementedError
+        """Take a fix in; False when it was here already (same device and instant and place).
+
+        Of two copies that differ in what else they say, the same one is kept whichever came first.
+        """
+        key = (fix.fixed_at, fix.device, fix.lat, fix.lon)
+        keys = self._keys
+        if not keys or key > keys[-1]:
+            keys.append(key)
+            self._fixes.append(fix)
+            self._reading = None
+            return True
+        i = bisect_left(keys, key)
+        if keys[i] == key:
+            if _rest_of(fix) > _rest_of(self._fixes[i]):
+                self._fixes[i] = fix
+                self._back_to(i)
+            return False
+        keys.insert(i, key)
+        self._fixes.insert(i, fix)
+        self._back_to(i)
+        return True
+
+    def _back_to(self, index: int) -> None:
+        self._reading = None
+        if index >= self._folded:
+            return
+        while self._forks[-1][0] > index:
+            self._forks.pop()
+        self._folded, follower = self._forks[-1]
+        self._follower = follower.fork()
 
     def reading(self) -> TrackReading:
         """What the fixes so far say."""
-        raise NotImplementedError
+        if self._reading is None:
+            fixes, follower = self._fixes, self._follower
+            for i in range(self._folded, len(fixes)):
+                if i % _FORK_EVERY == 0 and i > self._forks[-1][0]:
+                    self._forks.append((i, follower.fork()))
+                follower.step(fixes[i])
+            self._folded = len(fixes)
+            self._reading = follower.reading()
+        return self._reading
+
+
+def _rest_of(fix: Fix) -> tuple[tuple[bool, float], ...]:
+    """What two copies of a fix can still differ in, comparable when things are missing."""
+    said = (fix.accuracy_m, fix.speed_kmh, fix.course_deg, fix.altitude_m, float(fix.valid))
+    return tuple((value is not None, value or 0.0) for value in said)

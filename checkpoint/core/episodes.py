@@ -1,0 +1,485 @@
+"""The kinds of episode a track can show, one small watcher each. Every watcher is told each step, in order, and says
+when an episode has closed; what is open can be asked for at any time.
+
+The law of this file:
+
+* One fix proves nothing. What is suspected at once is confirmed by several fixes over some time, and what began with a
+  step no truck could make needs more of both.
+* Nothing is claimed across a gap: a stretch without fixes is neither evidence for an episode nor against it.
+* In doubt for the driver: an end is put at the last fix that shows the state, never later.
+* Watchers hold only values that are never changed in place, so that a copy of one is a place to read on from.
+"""
+
+from __future__ import annotations
+
+from copy import copy
+from datetime import datetime
+from math import hypot, sqrt
+from typing import Literal, Self
+
+import msgspec
+
+from checkpoint.core import datum, geo
+from checkpoint.core.facts import Cited
+from checkpoint.core.fixes import Episode, Fix
+from checkpoint.core.loop import Leg, Policy
+from checkpoint.core.ways import Match
+
+EVIDENCE_FIXES = 6
+Values = dict[str, str | int | float | bool | None]
+
+
+class Step(msgspec.Struct, kw_only=True):
+    """One fix that could be believed, and what it means against the loop.
+
+    `at_s` is its instant in seconds, `dt_s` the time since the believed fix before (0 for the first), `moved_m` the
+    straight ground covered in it. `gap` says that `dt_s` is too long to claim anything across. `leaped` says that no truck
+    like this one could have made the step. `match` is the place on the line of `leg` (on the likelier line while the leg
+    is undecided). `excess_m` is how far outside the corridors of both lines it is once the fix's own accuracy is allowed
+    for (negative: inside), `back_in` whether it is inside by the share that ends an excursion.
+    """
+
+    fix: Fix
+    at_s: float
+    dt_s: float
+    moved_m: float
+    gap: bool
+    leaped: bool
+    speed_kmh: float
+    accuracy_m: float
+    scale: geo.LonLat
+    leg: Leg | None
+    match: Match
+    excess_m: float
+    back_in: bool
+    station: str
+    at_turning: bool = False
+
+
+def cited(step: Step) -> Cited:
+    """A fix's values as evidence, that stand when the track has been thinned."""
+    fix = step.fix
+    values: Values = {"lat": fix.lat, "lon": fix.lon, "off_m": round(step.match.off_m, 1), "accuracy_m": fix.accuracy_m}
+    return Cited(what="fix", at=fix.fixed_at, values=values)
+
+
+class Watcher:
+    """What all watchers share: they can be copied, and start from nothing."""
+
+    def fork(self) -> Self:
+        """A copy to read on from."""
+        return copy(self)
+
+
+class OffLoop(Watcher):
+    """Outside the union of corridor and stations.
+
+    Suspected after one fix, confirmed by `confirm_fixes` fixes and `confirm_s`, sooner when it is decisive: beyond
+    `decisive_half_widths` half-widths with `decisive_fixes`. Leaving is judged at the corridor's edge, coming back at
+    `return_share` of it and by two fixes, so that a truck on the edge makes one episode and not ten.
+    """
+
+    def __init__(self, policy: Policy) -> None:
+        self._policy = policy
+        self._since: datetime | None = None
+        self._clear()
+
+    def _clear(self) -> None:
+        self._since = None
+        self._since_s = 0.0
+        self._count = 0
+        self._far = 0
+        self._leaped = False
+        self._confirmed: datetime | None = None
+        self._decisive = False
+        self._evidence: tuple[Cited, ...] = ()
+        self._farthest = 0.0
+        self._along: float | None = None
+        self._leg: Leg | None = None
+        self._returned: Step | None = None
+        self._seen: datetime | None = None
+
+    @property
+    def confirmed(self) -> bool:
+        """Whether an excursion is open and confirmed."""
+        return self._confirmed is not None
+
+    @property
+    def since_s(self) -> float | None:
+        """When the open excursion began."""
+        return self._since_s if self._since is not None else None
+
+    def step(self, step: Step) -> Episode | None:
+        """Told of a step; the episode that has closed with it, or None."""
+        inside = bool(step.station) or step.excess_m <= 0
+        if self._since is None:
+            if not inside:
+                self._begin(step)
+            return None
+        if bool(step.station) or step.back_in:
+            return self._coming_back(step)
+        self._returned = None
+        if not inside:
+            return self._further(step)
+        if self._confirmed is None:  # on the edge again, never confirmed: it was noise
+            self._clear()
+        return None
+
+    def _begin(self, step: Step) -> None:
+        self._since, self._since_s = step.fix.fixed_at, step.at_s
+        self._leg, self._along = step.leg, round(step.match.along_m, 1)
+        self._leaped = step.leaped
+        self._count = self._far = 0
+        self._add(step)
+
+    def _add(self, step: Step) -> None:
+        self._count += 1
+        self._seen = step.fix.fixed_at
+        self._farthest = max(self._farthest, step.match.off_m)
+        beyond = step.excess_m > (self._policy.decisive_half_widths - 1) * step.match.half_m
+        self._far = self._far + 1 if beyond else 0
+        if len(self._evidence) < EVIDENCE_FIXES and self._confirmed is None:
+            self._evidence = (*self._evidence, cited(step))
+
+    def _further(self, step: Step) -> Episode | None:
+        closed = None
+        if step.gap:
+            # Where it was in between nobody knows: what was confirmed ends with its last fix, and a new one begins.
+            closed = self._close(self._seen)
+            self._begin(step)
+            return closed
+        self._add(step)
+        if self._confirmed is None:
+            policy, more = self._policy, 2 if self._leaped else 0
+            decisive = self._far >= policy.decisive_fixes and not self._leaped
+            lasted = step.at_s - self._since_s >= policy.confirm_s * (2 if self._leaped else 1)
+            if decisive or (self._count >= policy.confirm_fixes + more and lasted):
+                self._confirmed, self._decisive = step.fix.fixed_at, decisive
+        return closed
+
+    def _coming_back(self, step: Step) -> Episode | None:
+        if self._confirmed is None:
+            self._clear()
+            return None
+        if self._returned is None and not step.gap and not step.station:
+            self._returned = step
+            return None
+        first = self._returned or step
+        # After a gap the return is known, not its moment: the last fix outside ends it, in favour of the driver.
+        return self._close(self._seen if step.gap and self._returned is None else first.fix.fixed_at, first)
+
+    def _close(self, until: datetime | None, back: Step | None = None) -> Episode | None:
+        closed = None
+        if self._confirmed is not None:
+            closed = self._episode(until, () if back is None else (cited(back),))
+        self._clear()
+        return closed
+
+    def drop(self) -> None:
+        """Forget the open excursion: another explanation was found for it."""
+        self._clear()
+
+    def open(self) -> Episode | None:
+        """The open excursion, suspected or confirmed."""
+        return self._episode(None, ()) if self._since is not None else None
+
+    def _episode(self, until: datetime | None, ending: tuple[Cited, ...]) -> Episode:
+        assert self._since is not None
+        return Episode(
+            kind="off-loop",
+            since=self._since,
+            confirmed_at=self._confirmed,
+            until=until,
+            evidence=self._evidence + ending,
+            values={
+                "leg": self._leg,
+                "along_m": self._along,
+                "farthest_m": round(self._farthest, 1),
+                "decisive": self._decisive,
+            },
+        )
+
+
+class WrongWay(Watcher):
+    """Going back along the line by more than `wrong_way_m`, seen in at least three fixes one after the other.
+
+    Distance along the route is what counts, not distance to a goal, which is wrong at every roundabout. Only fixes inside
+    the corridor count, and never those at a station, where trucks turn and shunt.
+    """
+
+    def __init__(self, policy: Policy) -> None:
+        self._policy = policy
+        self._leg: Leg | None = None
+        self._peak: Step | None = None
+        self._lowest = 0.0
+        self._falls = 0
+        self._rises = 0
+        self._confirmed: datetime | None = None
+        self._evidence: tuple[Cited, ...] = ()
+        self._turned: Step | None = None
+
+    def step(self, step: Step) -> Episode | None:
+        """Told of a step; the episode that has closed with it, or None."""
+        along = step.match.along_m
+        if step.station or step.gap or step.leg is None or step.leg != self._leg or self._peak is None:
+            closed = self._close(self._turned.fix.fixed_at if self._turned else None)
+            self._restart(step)
+            return closed
+        if step.excess_m > 0 or step.leaped:
+            return None
+        noise = max(30.0, step.accuracy_m)
+        if along < self._lowest:
+            if along < self._lowest - min(noise, 15.0) or self._falls:
+                self._falls += 1
+                self._evidence = (*self._evidence, cited(step))[-EVIDENCE_FIXES:] if self._confirmed is None else self._evidence
+            self._lowest, self._rises, self._turned = along, 0, step
+        elif along > self._lowest + noise:
+            self._rises += 1
+        if along >= self._peak.match.along_m or self._rises >= 2:
+            closed = self._close(self._turned.fix.fixed_at if self._turned else None)
+            self._restart(step)
+            return closed
+        back = self._peak.match.along_m - self._lowest
+        if self._confirmed is None and back > self._policy.wrong_way_m and self._falls >= 3 and not self._faces_ahead(step):
+            self._confirmed = step.fix.fixed_at
+        return None
+
+    @staticmethod
+    def _faces_ahead(step: Step) -> bool:
+        course = step.fix.course_deg
+        if course is None or step.speed_kmh < 10:
+            return False
+        return _facing(course, step.match) > 0
+
+    def _restart(self, step: Step) -> None:
+        self._leg, self._peak, self._lowest = step.leg, step, step.match.along_m
+        self._falls = self._rises = 0
+        self._turned, self._confirmed, self._evidence = None, None, ()
+
+    def _close(self, until: datetime | None) -> Episode | None:
+        return self._episode(until) if self._confirmed is not None else None
+
+    def open(self) -> Episode | None:
+        """The open episode: suspected once half the distance has been driven back."""
+        if self._peak is None or self._falls < 2:
+            return None
+        if self._confirmed is None and self._peak.match.along_m - self._lowest < self._policy.wrong_way_m / 2:
+            return None
+        return self._episode(None)
+
+    def _episode(self, until: datetime | None) -> Episode:
+        peak = self._peak
+        assert peak is not None
+        return Episode(
+            kind="wrong-way",
+            since=peak.fix.fixed_at,
+            confirmed_at=self._confirmed,
+            until=until,
+            evidence=(cited(peak), *self._evidence),
+            values={
+                "leg": self._leg,
+                "along_m": round(peak.match.along_m, 1),
+                "back_m": round(peak.match.along_m - self._lowest, 1),
+            },
+        )
+
+
+def _facing(course_deg: float, match: Match) -> float:
+    """Cosine of the angle between a course and the line's own direction."""
+    from math import cos, radians, sin
+
+    return sin(radians(course_deg)) * match.east + cos(radians(course_deg)) * match.north
+
+
+class Unknown(Watcher):
+    """Fixes come, but too inaccurate (or called invalid by the device) to say where the truck is, for `unknown_s`."""
+
+    def __init__(self, policy: Policy) -> None:
+        self._policy = policy
+        self._since: datetime | None = None
+        self._last: Fix | None = None
+        self._count = 0
+        self._confirmed: datetime | None = None
+        self._evidence: tuple[Cited, ...] = ()
+
+    def unusable(self, fix: Fix, gap: bool) -> Episode | None:
+        """Told of a fix that says nothing."""
+        closed = None
+        if gap or self._since is None:
+            closed = self.usable()
+            self._since = fix.fixed_at
+        self._count += 1
+        self._last = fix
+        if self._confirmed is None:
+            self._evidence = (*self._evidence, _cited_unplaced(fix))[-EVIDENCE_FIXES:]
+            if self._since is not None and (fix.fixed_at - self._since).total_seconds() >= self._policy.unknown_s:
+                self._confirmed = fix.fixed_at
+        return closed
+
+    def usable(self) -> Episode | None:
+        """Told that a fix could be believed; the episode that has closed, or None."""
+        closed = self._episode(self._last.fixed_at) if self._confirmed is not None and self._last is not None else None
+        self._since, self._last, self._count, self._confirmed, self._evidence = None, None, 0, None, ()
+        return closed
+
+    @property
+    def confirmed(self) -> bool:
+        """Whether it has lasted long enough."""
+        return self._confirmed is not None
+
+    def open(self) -> Episode | None:
+        """The open episode; one poor fix is not even a suspicion."""
+        return self._episode(None) if self._since is not None and self._count > 1 else None
+
+    def _episode(self, until: datetime | None) -> Episode:
+        assert self._since is not None
+        assert self._last is not None
+        accuracy = self._last.accuracy_m if self._last.valid else None
+        return Episode(
+            kind="position-unknown",
+            since=self._since,
+            confirmed_at=self._confirmed,
+            until=until,
+            evidence=self._evidence,
+            values={"fixes_count": self._count, "accuracy_m": accuracy},
+        )
+
+
+def _cited_unplaced(fix: Fix) -> Cited:
+    values: Values = {"lat": fix.lat, "lon": fix.lon, "accuracy_m": fix.accuracy_m, "valid": fix.valid}
+    return Cited(what="fix", at=fix.fixed_at, values=values)
+
+
+_SPACING_M = 100.0  # samples nearer to each other than this say the same thing twice
+_FADING = 0.97  # how much older samples still count with each new one: about the last thirty
+_ENOUGH = 12
+_LONG_ENOUGH_M = 3_000.0
+
+
+class DatumSuspect(Watcher):
+    """Positions that keep one constant shift of some hundred metres against the line: not a truck that left it, but a
+    line or a device in another datum.
+
+    Only the part of a shift across the line can be seen. On a line with bends the whole shift follows by least squares
+    from what is seen on its different directions (a road beside the line keeps its distance through a bend, a shift does
+    not). On a straight line the shift of GCJ-02, which is known for every place, is tried both ways.
+    """
+
+    def __init__(self) -> None:
+        self._clear()
+
+    def _clear(self) -> None:
+        self._since: Step | None = None
+        self._last: Step | None = None
+        self._length = 0.0
+        self._count = 0
+        # Fading sums over samples with the line's left normal (u, v) and the signed distance c off it.
+        self._weight = self._uu = self._uv = self._vv = self._uc = self._vc = self._cc = 0.0
+        self._plus = self._minus = 0.0  # squared misfit if the device, or the line, is in GCJ-02
+        self._gcj: geo.LonLat = (0.0, 0.0)
+        self._gcj_at: geo.LonLat | None = None
+        self._shift: geo.LonLat | None = None
+        self._likely: Literal["GCJ-02", ""] = ""
+        self._confirmed: Step | None = None
+        self._evidence: tuple[Cited, ...] = ()
+
+    @property
+    def since_s(self) -> float | None:
+        """When the confirmed suspicion's samples began."""
+        return self._since.at_s if self._since is not None and self._confirmed is not None else None
+
+    def explains(self, step: Step) -> bool:
+        """Whether a position off the line is just where the suspected shift puts the line's own places."""
+        if self._shift is None or self._confirmed is None:
+            return False
+        across = -step.match.north * self._shift[0] + step.match.east * self._shift[1]
+        return abs(step.match.left_m - across) <= step.match.half_m + min(step.accuracy_m, 50.0)
+
+    def step(self, step: Step) -> Episode | None:
+        """Told of a step; the episode that has closed with it, or None."""
+        if step.gap or step.leaped or step.leg is None:
+            self._last = None
+            return None
+        if step.station or step.match.off_m > 1_500:
+            return None
+        if self._last is not None and geo.distance_m(_place(self._last), _place(step)) < _SPACING_M:
+            return None
+        self._sample(step)
+        fits = self._fit()
+        if fits is None:
+            if self._confirmed is None:
+                return None
+            closed = self._episode(step.fix.fixed_at)
+            self._clear()
+            return closed
+        self._shift, self._likely = fits
+        if self._confirmed is None and self._count >= _ENOUGH and self._length >= _LONG_ENOUGH_M and step.excess_m > 0:
+            self._confirmed = step
+        return None
+
+    def _sample(self, step: Step) -> None:
+        if self._since is None:
+            self._since = step
+        if self._last is not None:
+            self._length += step.moved_m
+        self._last = step
+        self._count += 1
+        place = _place(step)
+        if self._gcj_at is None or geo.distance_m(self._gcj_at, place) > 2_000:
+            gx, gy = datum.wgs_to_gcj(*place)
+            self._gcj = (gx - place[0]) * step.scale[0], (gy - place[1]) * step.scale[1]
+            self._gcj_at = place
+        u, v, c = -step.match.north, step.match.east, step.match.left_m
+        across, f = u * self._gcj[0] + v * self._gcj[1], _FADING
+        self._weight = self._weight * f + 1
+        self._uu, self._uv, self._vv = self._uu * f + u * u, self._uv * f + u * v, self._vv * f + v * v
+        self._uc, self._vc, self._cc = self._uc * f + u * c, self._vc * f + v * c, self._cc * f + c * c
+        self._plus = self._plus * f + (c - across) ** 2
+        self._minus = self._minus * f + (c + across) ** 2
+        if self._confirmed is None and step.excess_m > 0:
+            self._evidence = (*self._evidence, cited(step))[-EVIDENCE_FIXES:]
+
+    def _fit(self) -> tuple[geo.LonLat, Literal["GCJ-02", ""]] | None:
+        """The shift (metres east, north) that explains the samples far better than none does, or None."""
+        w = self._weight
+        plain = sqrt(self._cc / w)
+        if plain < 80:
+            return None
+        for squares, sign in ((self._plus, 1), (self._minus, -1)):
+            if sqrt(squares / w) <= min(25.0, plain / 4):
+                return (sign * self._gcj[0], sign * self._gcj[1]), "GCJ-02"
+        det = self._uu * self._vv - self._uv * self._uv
+        # det / w² is the product of the shares of the two directions seen: 0 on a straight line, 1/4 at most.
+        if det < 0.06 * w * w:
+            return None
+        x = (self._uc * self._vv - self._vc * self._uv) / det
+        y = (self._vc * self._uu - self._uc * self._uv) / det
+        rest = sqrt(max(0.0, self._cc - x * self._uc - y * self._vc) / w)
+        if 80 <= hypot(x, y) <= 900 and rest <= max(25.0, 0.2 * hypot(x, y)) and rest <= plain / 3:
+            return (x, y), ""
+        return None
+
+    def open(self) -> Episode | None:
+        """The open suspicion, once it is well founded."""
+        return self._episode(None) if self._confirmed is not None else None
+
+    def _episode(self, until: datetime | None) -> Episode:
+        assert self._since is not None
+        assert self._confirmed is not None
+        assert self._shift is not None
+        return Episode(
+            kind="datum-suspect",
+            since=self._since.fix.fixed_at,
+            confirmed_at=self._confirmed.fix.fixed_at,
+            until=until,
+            evidence=self._evidence,
+            values={
+                "shift_east_m": round(self._shift[0]),
+                "shift_north_m": round(self._shift[1]),
+                "likely": self._likely,
+            },
+        )
+
+
+def _place(step: Step) -> geo.LonLat:
+    return step.fix.lon, step.fix.lat

@@ -1,0 +1,403 @@
+"""Follow one vehicle along its loop, one fix at a time and in order.
+
+The law of this file: `step` takes the next fix and never looks back further than what the follower keeps; nothing kept
+is ever changed in place, so that `fork` gives a place to read on from again when a late fix comes in before it.
+
+What a fix goes through, in this order: can it be used, could the truck have come here, which station is it in, where on
+which line is it; then the watchers are told. A leg changes where trucks turn: after the two points and the stations
+around them, after a silence long enough to have turned there, or when the truck is plainly on the other line alone. In
+between, driving back along a road that both legs share is what it looks like: the wrong way.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from math import atan2, cos, degrees, inf, radians, sin
+from typing import Literal
+
+from checkpoint.core import geo
+from checkpoint.core.episodes import DatumSuspect, OffLoop, Step, Unknown, WrongWay
+from checkpoint.core.fixes import Episode, Fix, TrackReading, TrackVisit
+from checkpoint.core.loop import LEGS, Leg
+from checkpoint.core.rests import Rest
+from checkpoint.core.ways import Fence, Match, Ways
+
+ASSUMED_ACCURACY_M = 15.0  # of a device that does not say
+_ACCURACY_CAP_M = 100.0  # a device that claims less accuracy than this is not excused further
+_GAP_S = 600.0
+_GAP_INTERVALS = 4.0
+_CRUISE_MS = 25.0
+_EDGE_M = 30.0  # leaving a station is believed beyond this
+_FAR_M = 300.0  # ... or by one fix beyond this
+_AGREEING = 3  # fixes that must agree on a place the truck could not have reached
+_DEFAULT_INTERVAL_S = 60.0
+_OTHER: dict[Leg, Leg] = {"outbound": "inbound", "inbound": "outbound"}
+
+
+class _OnLine:
+    """Where the truck was last on one line, and the ground covered since then and since the whole line was searched."""
+
+    __slots__ = ("along_m", "reach_m", "searched_m")
+
+    def __init__(self, along_m: float | None = None, reach_m: float = 0.0, searched_m: float = inf) -> None:
+        self.along_m = along_m
+        self.reach_m = reach_m
+        self.searched_m = searched_m
+
+    def fork(self) -> _OnLine:
+        return _OnLine(self.along_m, self.reach_m, self.searched_m)
+
+
+class _Inside:
+    """An open visit: since when, the last fix inside, the first of those outside that are not believed yet."""
+
+    __slots__ = ("fence", "last", "out", "since")
+
+    def __init__(self, fence: Fence, since: datetime, last: datetime, out: tuple[datetime, float] | None = None) -> None:
+        self.fence = fence
+        self.since = since
+        self.last = last
+        self.out = out
+
+
+class Follower:
+    """All that is kept of a track up to some fix."""
+
+    def __init__(self, ways: Ways) -> None:
+        policy = ways.loop.policy
+        self.ways = ways
+        self.count = 0
+        self.last: Fix | None = None
+        self._last_s = 0.0
+        self._believed: Step | None = None
+        self._doubted: tuple[Fix, float, int] | None = None  # the last of those out of reach, when they began, how many
+        self._lines = {leg: _OnLine() for leg in LEGS}
+        self._leg: Leg | None = None
+        self._undecided = True
+        self._base: dict[Leg, float] = {}
+        self._votes: tuple[Leg | None, int] = (None, 0)
+        self._elsewhere = 0
+        self._inside: tuple[_Inside, ...] = ()
+        self._rhythm: dict[str, tuple[float, tuple[float, ...]]] = {}
+        self.visits: tuple[TrackVisit, ...] = ()
+        self.episodes: tuple[Episode, ...] = ()
+        self._off = OffLoop(policy)
+        self._wrong = WrongWay(policy)
+        self._unknown = Unknown(policy)
+        self._datum = DatumSuspect()
+        self._rest = Rest(policy)
+
+    def fork(self) -> Follower:
+        """A copy to read on from."""
+        twin = object.__new__(Follower)
+        twin.__dict__.update(self.__dict__)
+        twin._lines = {leg: line.fork() for leg, line in self._lines.items()}
+        twin._rhythm = dict(self._rhythm)
+        twin._off, twin._wrong, twin._unknown = self._off.fork(), self._wrong.fork(), self._unknown.fork()
+        twin._datum, twin._rest = self._datum.fork(), self._rest.fork()
+        return twin
+
+    # -- one fix --------------------------------------------------------------------------------------------------------
+
+    def step(self, fix: Fix) -> None:
+        """Take the next fix."""
+        at_s = fix.fixed_at.timestamp()
+        self._keep_rhythm(fix.device, at_s)
+        quiet_s = at_s - self._last_s if self.last is not None else 0.0
+        self.count += 1
+        self.last, self._last_s = fix, at_s
+        if not self._usable(fix):
+            self._close(self._unknown.unusable(fix, self._is_gap(quiet_s)))
+            return
+        self._close(self._unknown.usable())
+        step = self._reached(fix, at_s)
+        if step is None:
+            return
+        self._visit(step)
+        self._place(step)
+        self._watch(step)
+        self._believed = step
+
+    def _usable(self, fix: Fix) -> bool:
+        if not fix.valid or (fix.lat == 0 and fix.lon == 0):  # 0, 0 is what receivers say when they know nothing
+            return False
+        return fix.accuracy_m is None or fix.accuracy_m <= self.ways.loop.policy.accuracy_ignored_m
+
+    def _keep_rhythm(self, device: str, at_s: float) -> None:
+        before = self._rhythm.get(device)
+        gaps = before[1] if before is not None else ()
+        if before is not None and at_s > before[0] and not self._rest.standing:
+            gaps = (*gaps[-8:], at_s - before[0])
+        self._rhythm[device] = at_s, gaps
+
+    @property
+    def interval_s(self) -> float:
+        """The rhythm of the device that reports most often now: the middle of its recent gaps while moving."""
+        middles = [
+            sorted(gaps)[len(gaps) // 2] for at_s, gaps in self._rhythm.values() if len(gaps) >= 3 and at_s > self._last_s - 3600
+        ]
+        return min(middles, default=_DEFAULT_INTERVAL_S)
+
+    def _is_gap(self, dt_s: float) -> bool:
+        return dt_s > _GAP_S and dt_s > _GAP_INTERVALS * self.interval_s
+
+    # -- could the truck have come here ---------------------------------------------------------------------------------
+
+    def _reached(self, fix: Fix, at_s: float) -> Step | None:
+        """The step from the last believed fix; None when it is out of reach and must be doubted."""
+        accuracy = ASSUMED_ACCURACY_M if fix.accuracy_m is None else max(fix.accuracy_m, 1.0)
+        place = fix.lon, fix.lat
+        before = self._believed
+        dt_s = moved = 0.0
+        leaped = gap = False
+        if before is not None:
+            dt_s = at_s - before.at_s
+            moved = geo.distance_m((before.fix.lon, before.fix.lat), place)
+            gap = self._is_gap(dt_s)
+            slack = accuracy + before.accuracy_m + 30
+            if moved > slack + dt_s * 1.5 * self.ways.loop.policy.max_speed_kmh / 3.6:
+                if not self._agreed(fix, at_s):
+                    return None
+                leaped = gap = True
+            elif not gap:
+                leaped = _too_far(before, fix, dt_s, moved, accuracy)
+        self._doubted = None
+        scale = geo.scale_m(fix.lat)
+        speed = fix.speed_kmh if fix.speed_kmh is not None else moved / dt_s * 3.6 if dt_s else 0.0
+        return Step(
+            fix=fix,
+            at_s=at_s,
+            dt_s=dt_s,
+            moved_m=moved,
+            gap=gap,
+            leaped=leaped,
+            speed_kmh=speed,
+            accuracy_m=accuracy,
+            scale=scale,
+            leg=None,
+            match=_NOWHERE,
+            excess_m=inf,
+            back_in=False,
+            station="",
+        )
+
+    def _agreed(self, fix: Fix, at_s: float) -> bool:
+        """Whether enough doubted fixes of one device agree with each other that the truck must be there after all."""
+        doubted = self._doubted
+        if doubted is not None and doubted[0].device == fix.device:
+            apart = geo.distance_m((doubted[0].lon, doubted[0].lat), (fix.lon, fix.lat))
+            since = (fix.fixed_at - doubted[0].fixed_at).total_seconds()
+            if apart <= 100 + since * 1.5 * self.ways.loop.policy.max_speed_kmh / 3.6:
+                self._doubted = fix, doubted[1], doubted[2] + 1
+                return doubted[2] + 1 >= _AGREEING and at_s - doubted[1] >= self.ways.loop.policy.confirm_s
+        self._doubted = fix, at_s, 1
+        return False
+
+    # -- which station --------------------------------------------------------------------------------------------------
+
+    def _visit(self, step: Step) -> None:
+        place, allowed = (step.fix.lon, step.fix.lat), min(step.accuracy_m, _ACCURACY_CAP_M)
+        inside = {v.fence.station: v for v in self._inside}
+        kept: list[_Inside] = []
+        for fence in self.ways.fences:
+            outside = fence.outside_m(place)
+            visit = inside.get(fence.station)
+            if outside == 0.0:
+                if visit is not None:
+                    visit = _Inside(fence, visit.since, step.fix.fixed_at)
+                elif not step.leaped or step.gap:
+                    visit = _Inside(fence, step.fix.fixed_at, step.fix.fixed_at)
+            elif visit is not None:
+                visit = self._leaving(visit, step, outside, allowed)
+            if visit is not None:
+                kept.append(visit)
+            if not step.station and (visit is not None or outside <= allowed):
+                step.station = fence.station
+        self._inside = tuple(kept)
+
+    def _leaving(self, visit: _Inside, step: Step, outside: float, allowed: float) -> _Inside | None:
+        """The visit as it stands after a fix outside the boundary; None when the truck has left."""
+        if outside <= _EDGE_M + allowed:
+            return _Inside(visit.fence, visit.since, step.fix.fixed_at)
+        if visit.out is None and outside <= _FAR_M:
+            return _Inside(visit.fence, visit.since, visit.last, (step.fix.fixed_at, outside))
+        at, metres = visit.out or (step.fix.fixed_at, min(outside, step.moved_m))
+        # Silent at rest by design: it stayed until it must have started in order to be where it is now.
+        until = max(visit.last, at - timedelta(seconds=metres / _CRUISE_MS))
+        self.visits = (*self.visits, TrackVisit(station=visit.fence.station, since=visit.since, until=until))
+        return None
+
+    # -- where on which line --------------------------------------------------------------------------------------------
+
+    def _place(self, step: Step) -> None:
+        for line in self._lines.values():
+            line.reach_m += step.moved_m
+            line.searched_m += step.moved_m
+        course = self._course(step)
+        if step.gap:
+            self._after_gap(step)
+        turning = any(visit.fence.turning for visit in self._inside)
+        if turning:
+            self._undecide()
+        leg = self._leg
+        if self._undecided or leg is None:
+            found = {leg: self._match(leg, step, course) for leg in LEGS}
+            self._decide(step, found, course, turning)
+            leg = self._leg or min(LEGS, key=lambda way: found[way].off_m - found[way].half_m)
+        else:
+            found = {leg: self._match(leg, step, course)}
+            if found[leg].off_m > found[leg].half_m:
+                self._look_elsewhere(step, found, leg, course)
+            else:
+                self._elsewhere = 0
+        allowed = min(step.accuracy_m, _ACCURACY_CAP_M)
+        step.leg = None if self._undecided else self._leg
+        step.match = found[leg]
+        step.excess_m = min(m.off_m - m.half_m for m in found.values()) - allowed
+        share = self.ways.loop.policy.return_share
+        step.back_in = any(m.off_m - allowed <= share * m.half_m for m in found.values())
+
+    def _match(self, leg: Leg, step: Step, course: float | None) -> Match:
+        way, line, place = self.ways.legs[leg], self._lines[leg], (step.fix.lon, step.fix.lat)
+        match = way.match(place, step.scale, line.along_m, line.reach_m, course)
+        if match.off_m > 2 * match.half_m and line.searched_m > max(200.0, match.off_m / 2):
+            match = way.anywhere(place, step.scale, line.along_m, line.reach_m, course)
+            line.searched_m = 0.0
+        line.along_m, line.reach_m = match.along_m, 0.0
+        return match
+
+    def _course(self, step: Step) -> float | None:
+        """Which way the truck goes: what the device says at speed, or what the step shows."""
+        if step.fix.course_deg is not None and step.speed_kmh >= 8:
+            return step.fix.course_deg
+        before = self._believed
+        if before is None or step.gap or not max(60.0, 3 * step.accuracy_m) <= step.moved_m <= 1_000:
+            return None
+        east = (step.fix.lon - before.fix.lon) * step.scale[0]
+        north = (step.fix.lat - before.fix.lat) * step.scale[1]
+        return degrees(atan2(east, north)) % 360
+
+    def _undecide(self) -> None:
+        self._undecided, self._base, self._votes, self._elsewhere = True, {}, (None, 0), 0
+
+    def _decide(self, step: Step, found: dict[Leg, Match], course: float | None, turning: bool) -> None:
+        """While the leg is open: each step may vote for one, and two votes in a row settle it."""
+        if turning or not self._base:
+            self._base = {leg: match.along_m for leg, match in found.items()}
+            return
+        vote = self._vote(step, found, course)
+        if vote is None:
+            return
+        self._votes = (vote, self._votes[1] + 1) if self._votes[0] == vote else (vote, 1)
+        if self._votes[1] >= 2:
+            self._leg, self._undecided, self._votes, self._base = vote, False, (None, 0), {}
+
+    def _vote(self, step: Step, found: dict[Leg, Match], course: float | None) -> Leg | None:
+        if step.moved_m < 20 or step.leaped:
+            return None
+        if min(match.off_m for match in found.values()) > 1_500:
+            return None
+        for leg in LEGS:
+            mine, other = found[leg], found[_OTHER[leg]]
+            if mine.off_m <= mine.half_m and other.off_m > 2 * other.half_m + 50:
+                return leg
+        if course is not None:
+            east, north = sin(radians(course)), cos(radians(course))
+            ahead = {leg: m.east * east + m.north * north for leg, m in found.items()}
+            for leg in LEGS:
+                if ahead[leg] > 0.5 and ahead[_OTHER[leg]] < 0:
+                    return leg
+        gained = {leg: match.along_m - self._base[leg] for leg, match in found.items()}
+        if abs(gained["outbound"] - gained["inbound"]) >= 150:
+            return "outbound" if gained["outbound"] > gained["inbound"] else "inbound"
+        return None
+
+    def _look_elsewhere(self, step: Step, found: dict[Leg, Match], leg: Leg, course: float | None) -> None:
+        """Outside its own corridor: the other line's counts too; plainly there for a while, the leg is open again."""
+        other = _OTHER[leg]
+        found[other] = self._match(other, step, course)
+        there = found[other].off_m <= found[other].half_m and found[leg].off_m > 2 * found[leg].half_m
+        self._elsewhere = self._elsewhere + 1 if there else 0
+        if self._elsewhere >= self.ways.loop.policy.confirm_fixes:
+            self._undecide()
+            self._base = {name: match.along_m for name, match in found.items()}
+
+    def _after_gap(self, step: Step) -> None:
+        """A silence long enough to have turned at the end of the line opens the question of the leg again."""
+        if self._leg is None:
+            self._undecide()
+            return
+        here, other = self._lines[self._leg], self.ways.legs[_OTHER[self._leg]]
+        ahead_m = self.ways.legs[self._leg].length_m - (here.along_m or 0.0)
+        place = step.fix.lon, step.fix.lat
+        beyond_m = geo.distance_m(other.path.points[0], place)
+        if step.leaped or step.dt_s * self.ways.loop.policy.max_speed_kmh / 3.6 >= ahead_m + beyond_m:
+            self._undecide()
+
+    # -- what it means --------------------------------------------------------------------------------------------------
+
+    def _watch(self, step: Step) -> None:
+        suspected = self._datum.since_s
+        self._close(self._datum.step(step))
+        if suspected is None and self._datum.since_s is not None:
+            # What looked like leaving the line was the shift all along.
+            since_s = self._datum.since_s
+            self.episodes = tuple(e for e in self.episodes if e.kind != "off-loop" or e.since.timestamp() < since_s)
+            if self._off.since_s is not None and self._off.since_s >= since_s:
+                self._off.drop()
+        if step.excess_m > 0 and self._datum.explains(step):
+            step.excess_m, step.back_in = 0.0, True
+        self._close(self._off.step(step))
+        self._close(self._wrong.step(step))
+        self._close(self._rest.step(step))
+
+    def _close(self, episode: Episode | None) -> None:
+        if episode is not None:
+            self.episodes = (*self.episodes, episode)
+
+    # -- what it says ---------------------------------------------------------------------------------------------------
+
+    def reading(self) -> TrackReading:
+        """What the fixes so far say."""
+        watchers = (self._off, self._wrong, self._unknown, self._datum, self._rest)
+        under_way = (e for watcher in watchers if (e := watcher.open()) is not None)
+        step = self._believed
+        return TrackReading(
+            last=self.last,
+            placed=step.fix if step is not None else None,
+            leg=self._leg,
+            along_m=self._lines[self._leg].along_m if self._leg is not None else None,
+            off_m=step.match.off_m if step is not None else None,
+            station=self._inside[0].fence.station if self._inside else "",
+            place=self._where(),
+            interval_s=self.interval_s,
+            at_rest_since=self._rest.at_rest_since,
+            driving_since=self._rest.driving_since,
+            driven_s=self._rest.driven_s,
+            visits=tuple(sorted((*self.visits, *self._open_visits()), key=lambda v: (v.since, v.station))),
+            episodes=tuple(sorted((*self.episodes, *under_way), key=lambda e: (e.since, e.kind))),
+            fixes_count=self.count,
+        )
+
+    def _where(self) -> Literal["on", "off", "unknown"]:
+        if self._believed is None or self._unknown.confirmed:
+            return "unknown"
+        return "off" if self._off.confirmed else "on"
+
+    def _open_visits(self) -> tuple[TrackVisit, ...]:
+        return tuple(TrackVisit(station=v.fence.station, since=v.since, until=None) for v in self._inside)
+
+
+_NOWHERE = Match(inf, 0.0, 0, 0.0, 0.0, 1.0, inf)
+
+
+def _too_far(before: Step, fix: Fix, dt_s: float, moved_m: float, accuracy_m: float) -> bool:
+    """Whether the ground between two fixes is more than their own speeds allow: then one of the two is displaced.
+
+    Straight ground is never more than driven ground. Only asked of short steps: in longer ones the speed in between is
+    not known.
+    """
+    if dt_s > 15 or fix.speed_kmh is None or before.fix.speed_kmh is None:
+        return False
+    speed = max(fix.speed_kmh, before.fix.speed_kmh) / 3.6
+    return moved_m > 1.1 * speed * dt_s + 0.25 * dt_s * dt_s + 10 + (accuracy_m + before.accuracy_m) / 2
