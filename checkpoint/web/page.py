@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 from zoneinfo import ZoneInfo
 
 from starlette.requests import Request
@@ -17,6 +16,14 @@ PAGES = environment([HERE / "templates"])
 # Only for pages that belong to no loop (sign-in, an empty board): the zone of the first loops there were.
 FALLBACK_ZONE = ZoneInfo("Asia/Shanghai")
 LANGUAGE_COOKIE = "lang"
+# The way around, and who sees which part of it.
+PAGES.globals["menu"] = (
+    ("board", "/", ("coordinator", "carrier")),
+    ("passes", "/passes", ("coordinator", "carrier")),
+    ("loops", "/loops", ("coordinator",)),
+    ("stations", "/stations", ("coordinator",)),
+    ("aside", "/aside", ("coordinator",)),
+)
 
 
 def language_of(request: Request) -> str:
@@ -27,7 +34,7 @@ def language_of(request: Request) -> str:
     return pick_language(request.cookies.get(LANGUAGE_COOKIE), request.headers.get("accept-language"))
 
 
-def render(request: Request, template: str, *, status: int = 200, zone: ZoneInfo | None = None, **values: Any) -> HTMLResponse:  # noqa: ANN401  # a template's values are of any kind
+def render(request: Request, template: str, *, status: int = 200, zone: ZoneInfo | None = None, **values: object) -> HTMLResponse:
     """A template as the answer. It finds `_`, `lang`, `zone`, `now`, `caller` (None: nobody) and `path` beside its values."""
     lang = language_of(request)
     body = PAGES.get_template(template).render(

@@ -5,11 +5,12 @@ Each module of endpoints keeps its own rows in `ROUTES`; this file puts them tog
 
 from __future__ import annotations
 
-from checkpoint.web import sign_in
+from checkpoint.web import board, sign_in
 from checkpoint.web.access import Rule
 from checkpoint.web.static import ROUTES as STATIC
 
 TABLE: tuple[Rule, ...] = (
     *STATIC,
     *sign_in.ROUTES,
+    *board.ROUTES,
 )

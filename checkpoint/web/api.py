@@ -1,0 +1,90 @@
+"""What all endpoints for programs share: bodies read as structs, answers as JSON, faults told in the asker's language.
+
+The law of this file: a body is one struct or it is refused whole, with the path of what is wrong; the words of a refusal come
+from the catalogues, the names of fields and types stay as the program wrote them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import TypeVar
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+
+from checkpoint.core.facts import Malformed
+from checkpoint.ui import Texts, texts
+from checkpoint.web.page import language_of
+from checkpoint.web.problems import Problem
+from checkpoint.wish import Faulty
+
+T = TypeVar("T")
+_AT = re.compile(r"(?P<what>.*?)(?: - at `(?P<path>[^`]*)`)?", re.DOTALL)
+# What msgspec says, as far as people meet it; anything else is passed on as it is.
+_SAYINGS = (
+    (re.compile(r"Expected `(?P<wanted>.+)`, got `(?P<got>.+)`"), "api.expected"),
+    (re.compile(r"Object missing required field `(?P<field>.+)`"), "api.missing"),
+    (re.compile(r"Object contains unknown field `(?P<field>.+)`"), "api.unknown-field"),
+    (re.compile(r"Invalid enum value '?(?P<got>.+?)'?"), "api.not-one-of"),
+    (re.compile(r"Invalid (?P<wanted>RFC3339 encoded datetime)"), "api.instant"),
+    (re.compile(r"(?:JSON is malformed|Input data was truncated|Invalid (?:UTF-8|escape)).*", re.DOTALL), "api.not-json"),
+)
+
+
+class Command(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Base of bodies that ask for something to be done: a misspelt field is a mistake, not decoration."""
+
+
+class Wrong(msgspec.Struct, frozen=True):
+    """One thing that is wrong with a request: where, and what to do about it."""
+
+    path: str
+    what: str
+
+
+async def body_of(request: Request, kind: type[T]) -> T:
+    """The request's JSON body as a struct. Raises `Problem` 400 with the path of what is wrong."""
+    try:
+        return msgspec.json.decode(await request.body(), type=kind)
+    except (msgspec.ValidationError, msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise malformed(request, [str(error)]) from None
+
+
+def malformed(request: Request, said: Iterable[str], status: int = 400) -> Problem:
+    """A refusal for texts that end in ``- at `$.path` ``, as msgspec and our own readers write them."""
+    t = texts(language_of(request))
+    return _refusal(t, [_wrong(t, text) for text in said], status)
+
+
+def faulty(request: Request, error: Faulty) -> Problem:
+    """A refusal for a wish that cannot be granted as it stands."""
+    t = texts(language_of(request))
+    return _refusal(t, [Wrong(fault.path, t(fault.key, **fault.values)) for fault in error.faults], 422)
+
+
+def unreadable(request: Request, error: Malformed) -> Problem:
+    """A refusal for what a reader of ours could not take."""
+    return malformed(request, [str(error)])
+
+
+def answer(body: object, status: int = 200) -> Response:
+    """A struct or plain value as JSON."""
+    return Response(msgspec.json.encode(body), status, media_type="application/json", headers={"Cache-Control": "no-store"})
+
+
+def _refusal(t: Texts, wrongs: list[Wrong], status: int) -> Problem:
+    colon = "：" if t.lang == "zh" else ": "
+    why = " ".join(f"{wrong.path}{colon}{wrong.what}" for wrong in wrongs[:3])
+    return Problem(status, "malformed", why=why, more={"errors": [msgspec.structs.asdict(wrong) for wrong in wrongs]})
+
+
+def _wrong(t: Texts, text: str) -> Wrong:
+    found = _AT.fullmatch(text)
+    what, path = (found["what"], found["path"] or "$") if found else (text, "$")
+    for saying, key in _SAYINGS:
+        said = saying.fullmatch(what)
+        if said:
+            return Wrong(path, t(key, **said.groupdict()))
+    return Wrong(path, t("api.said", what=what))

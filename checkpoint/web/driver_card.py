@@ -1,0 +1,268 @@
+"""What a driver's truck is to its loop now, as the phone shows it. Computed from a look; knows no request and no clock.
+
+The law of this file: a driver sees their own evidence and, of the rest of the crew, only whether it is in order. The verdict
+is the one the next gate would give now, asked of the same rules; a colour is never shown without what it was made of.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from checkpoint.core.facts import Cited, Contested, HelpCalled, Word
+from checkpoint.core.journey import View
+from checkpoint.core.loop import Loop, Policy, Station
+from checkpoint.core.passes import Reading
+from checkpoint.core.rules import decide
+from checkpoint.core.sampling import Evidence, Swab, standing
+from checkpoint.core.verdict import Found, Gate, Judgement, Verdict
+from checkpoint.ui import Texts, clock
+
+SPOKEN_SHOWN = timedelta(days=2)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReasonLine:
+    """One reason of the verdict, in words."""
+
+    word: Word
+    text: str
+    until: datetime | None
+    cited: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Count:
+    """One kind of test of the driver: what it is worth (`counts`, `pending`, ...), and until when or from when."""
+
+    test: str
+    state: str
+    until: datetime | None = None
+    sampled_at: datetime | None = None
+    station: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mate:
+    """Somebody else of the crew: `ok` or `not-ok`, no more."""
+
+    name: str
+    state: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class FindingLine:
+    """What the loop says of the truck, in words; `target` is what a driver contests."""
+
+    colour: str
+    text: str
+    since: datetime
+    cited: tuple[str, ...]
+    target: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class StayLine:
+    """Where the truck and its people rest."""
+
+    station: str
+    bay: str
+    beds: str
+    since: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class Spoken:
+    """What the driver told us lately."""
+
+    at: datetime
+    kind: str
+    words: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Card:
+    """Everything the driver's page shows beside the code. `word` is None while there is no loop to judge by."""
+
+    word: Word | None = None
+    gate: str = ""
+    until: datetime | None = None
+    next_step: str = ""
+    reasons: tuple[ReasonLine, ...] = ()
+    loop: str = ""
+    loop_version: int = 0
+    break_due: datetime | None = None
+    break_minutes: int = 0
+    counts: tuple[Count, ...] = ()
+    mates: tuple[Mate, ...] = ()
+    stay: StayLine | None = None
+    findings: tuple[FindingLine, ...] = ()
+    spoken: tuple[Spoken, ...] = ()
+
+
+def card_of(
+    view: View, judgement: Judgement, reading: Reading | None, person: str, names: Mapping[str, str], t: Texts, now: datetime
+) -> Card:
+    """The card of a truck for one of its crew. `reading` is its own pass with the step of now; `names` are the crew's."""
+    loop = view.loop
+    words = _Words(t, loop, now)
+    verdict = gate = None
+    if loop is not None:
+        gate = next_gate(view, loop)
+        verdict = decide(view, Gate(station=gate.id, reading=reading), now)
+    policy = loop.policy_at(gate.id) if loop is not None and gate is not None else Policy()
+    crew = view.pass_.crew if view.pass_ else ()
+    stay = next((s for s in reversed(view.journey.stays) if s.until is None), None) if view.journey else None
+    return Card(
+        word=verdict.word if verdict else None,
+        gate=words.name(gate) if gate else "",
+        until=verdict.until if verdict else None,
+        next_step=words.of(f"next.{verdict.next_step}", verdict.next_values) if verdict else "",
+        reasons=tuple(words.reason(found) for found in verdict.reasons) if verdict else (),
+        loop=words.loop_name(),
+        loop_version=loop.version if loop else 0,
+        break_due=break_due(view, policy, now),
+        break_minutes=policy.break_s // 60,
+        counts=_counts(view.people.get(person, Evidence(person=person)), policy, words, now),
+        mates=tuple(
+            Mate(name=names.get(mate, mate), state=_mate(view.people.get(mate), policy, now)) for mate in crew if mate != person
+        ),
+        stay=StayLine(station=words.station(stay.station), bay=stay.bay, beds=" · ".join(stay.beds), since=stay.since)
+        if stay
+        else None,
+        findings=tuple(
+            FindingLine(
+                colour=f.colour,
+                text=words.of(f"finding.{f.kind}", f.values),
+                since=f.since,
+                cited=tuple(words.cited(c) for c in f.evidence[:3]),
+                target=f"{f.kind}:{f.subject}:{f.since.isoformat()}",
+            )
+            for f in judgement.findings
+            if f.until is None and f.confirmed
+        ),
+        spoken=_spoken(view, person, now),
+    )
+
+
+def next_gate(view: View, loop: Loop) -> Station:
+    """The station whose gate the truck is at or comes to next: where it is scanned in, else the first required one ahead."""
+    here = view.journey.at_station if view.journey is not None else ""
+    if not here and view.track is not None:
+        here = view.track.station
+    station = loop.station(here)
+    if station is not None:
+        return station
+    found = loop.station(loop.origin)
+    assert found is not None  # `loop.parse` refuses a loop whose points are no stations
+    if view.journey is None or view.journey.closed_at is not None:
+        return found
+    leg = view.journey.leg
+    seen = {visit.station for visit in view.journey.visits}
+    ahead = [s for s in loop.stations if leg in s.required_on and s.id not in seen]
+    end = loop.station(loop.destination if leg == "outbound" else loop.origin)
+    return ahead[0] if ahead else end or found
+
+
+def break_due(view: View, policy: Policy, now: datetime) -> datetime | None:
+    """When the break that the law demands begins at the latest; None while the truck stands or nobody knows."""
+    track = view.track
+    if track is None or track.last is None or track.driving_since is None or track.at_rest_since is not None:
+        return None
+    return track.last.fixed_at + timedelta(seconds=max(0.0, policy.break_after_driving_s - track.driven_s))
+
+
+def _counts(evidence: Evidence, policy: Policy, words: _Words, now: datetime) -> tuple[Count, ...]:
+    stands = standing(evidence, now, policy)
+
+    def line(test: str, state: str, swab: Swab | None, until: datetime | None = None) -> Count:
+        return Count(
+            test=test,
+            state=state,
+            until=until,
+            sampled_at=swab.taken_at if swab else None,
+            station=words.station(swab.station) if swab else "",
+        )
+
+    found: list[Count] = []
+    for test, good, until in (("pcr", stands.pcr, stands.pcr_until), ("antigen", stands.antigen, stands.antigen_until)):
+        bad = next((s for s in (stands.positive, stands.review) if s is not None and s.test == test), None)
+        if bad is not None:
+            found.append(line(test, "positive" if bad.state == "positive" else "review", bad))
+        if good is not None:
+            found.append(line(test, "counts", good, until))
+        waiting = stands.pending if test == "pcr" else stands.unread
+        if waiting is not None and test == "pcr":
+            found.append(line(test, "pending", waiting, waiting.taken_at + timedelta(seconds=policy.result_owed_s)))
+        elif waiting is not None:
+            found.append(line(test, "unread", waiting, waiting.taken_at + timedelta(seconds=policy.antigen_read_after_s)))
+        if bad is None and good is None and waiting is None:
+            found.append(line(test, "missing", None))
+    return tuple(found)
+
+
+def _mate(evidence: Evidence | None, policy: Policy, now: datetime) -> str:
+    if evidence is None:
+        return "not-ok"
+    stands = standing(evidence, now, policy)
+    good = stands.pcr is not None or (policy.go_on_antigen and stands.antigen is not None)
+    return "ok" if good and stands.positive is None and stands.review is None else "not-ok"
+
+
+def _spoken(view: View, person: str, now: datetime) -> tuple[Spoken, ...]:
+    found = []
+    for fact in view.spoken:
+        if now - fact.at > SPOKEN_SHOWN or getattr(fact.what, "person", "") != person:
+            continue
+        if isinstance(fact.what, HelpCalled):
+            found.append(Spoken(at=fact.at, kind="help", words=fact.what.words))
+        elif isinstance(fact.what, Contested):
+            found.append(Spoken(at=fact.at, kind="contested", words=fact.what.words))
+    return tuple(found)
+
+
+class _Words:
+    """Keys and values to sentences: instants by the loop's clock, stations by name."""
+
+    def __init__(self, t: Texts, loop: Loop | None, now: datetime) -> None:
+        self.t, self.loop, self.now = t, loop, now
+        self.zone = loop.zone if loop else ZoneInfo("UTC")
+
+    def name(self, station: Station) -> str:
+        return station.name.zh if self.t.lang == "zh" else station.name.en
+
+    def station(self, station_id: str) -> str:
+        station = self.loop.station(station_id) if self.loop else None
+        return self.name(station) if station else station_id
+
+    def loop_name(self) -> str:
+        if self.loop is None:
+            return ""
+        return self.loop.name.zh if self.t.lang == "zh" else self.loop.name.en
+
+    def of(self, key: str, values: Mapping[str, object]) -> str:
+        return self.t(key, **{name: self.value(value) for name, value in values.items()})
+
+    def value(self, value: object) -> object:
+        if isinstance(value, datetime):
+            return clock.local(value, self.zone, self.t.lang, "near", self.now)
+        if isinstance(value, str) and self.loop is not None and self.loop.station(value) is not None:
+            return self.station(value)
+        return value
+
+    def reason(self, found: Found) -> ReasonLine:
+        return ReasonLine(
+            word=found.row.verdict,
+            text=self.of(f"reason.{found.row.reason}", found.values),
+            until=found.until,
+            cited=tuple(self.cited(c) for c in found.evidence[:3]),
+        )
+
+    def cited(self, cited: Cited) -> str:
+        text = self.of(f"cited.{cited.what}", cited.values)
+        return f"{text} {clock.local(cited.at, self.zone, self.t.lang, 'day', self.now)}" if cited.at else text
+
+
+__all__ = ["Card", "Verdict", "break_due", "card_of", "next_gate"]

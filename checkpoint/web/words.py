@@ -1,0 +1,132 @@
+"""How ids, kinds and values become words on a desk's pages: stations and people by name, evidence by its labels.
+
+A `Words` is made for one page: the language, the loops, the names that this caller may read. What is not known by name is
+shown as its id, never left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime, tzinfo
+from typing import Any
+
+from checkpoint.core.facts import Cited
+from checkpoint.core.loop import Loop, Station
+from checkpoint.ui import Texts, clock
+from checkpoint.web.board_data import Truck
+
+# How a value is read, by its name: everything else is shown as it is.
+_SPANS = frozenset({"waited_s", "interval_s", "age_s", "lists_age_s", "over_s", "late_s", "gap_s", "driven_s", "stood_s"})
+_STATIONS = frozenset({"station", "place", "seen", "expected", "from", "to", "last", "next"})
+_HIDDEN = frozenset({"person"})
+
+
+class Words:
+    """The words of one page."""
+
+    def __init__(
+        self, t: Texts, now: datetime, zone: tzinfo, loops: Iterable[Loop] = (), names: Mapping[str, str] | None = None
+    ) -> None:
+        self.t, self.now, self.zone = t, now, zone
+        self.names = names or {}
+        self._stations: dict[str, Station] = {s.id: s for loop in loops for s in loop.stations}
+
+    def for_templates(self) -> dict[str, Any]:
+        """These words under the names that templates call them by."""
+        return {
+            "say": self.say,
+            "values_of": self.values_of,
+            "station_name": self.station_name,
+            "station_label": self.station_label,
+            "who": self.who,
+            "ago": self.ago,
+            "place_of": self.place_of,
+            "ladder_note": self.ladder_note,
+            "value_of": self.value,
+        }
+
+    def station_name(self, loop: str, station: str) -> str:
+        """A station's name, or its id."""
+        found = self._stations.get(station)
+        return station if found is None else str(getattr(found.name, self.t.lang))
+
+    def station_label(self, station: Station) -> str:
+        """A station's name as far as a rung of the ladder has room."""
+        name = str(getattr(station.name, self.t.lang))
+        most = 6 if self.t.lang == "zh" else 11
+        return name if len(name) <= most else name[: most - 1] + "…"
+
+    def who(self, person: str) -> str:
+        """A person's name, or their pseudonym."""
+        return self.names.get(person, person) or self.t("app.unknown")
+
+    def ago(self, at: datetime) -> str:
+        """How long ago an instant was."""
+        seconds = (self.now - at).total_seconds()
+        if seconds < 0:
+            return self.t("board.ahead", span=clock.span(-seconds, self.t))
+        return self.t("board.ago", span=clock.span(seconds, self.t))
+
+    def place_of(self, truck: Truck) -> str:
+        """Where a truck is, in words: its station, else how far along which leg."""
+        if truck.station:
+            return self.station_name(truck.loop, truck.station)
+        if truck.leg is None or truck.share is None:
+            return self.t("app.unknown")
+        leg = self.t(f"board.leg.{truck.leg}")
+        return self.t("board.on-the-way", leg=leg, percent=round(truck.share * 100))
+
+    def ladder_note(self, truck: Truck) -> str:
+        """The few words beside a plate on the ladder: what is wrong, else when it arrives."""
+        if truck.state in ("off-loop", "silent", "unknown", "resting"):
+            return self.t(f"board.state.{truck.state}")
+        if truck.next is not None and truck.state == "driving":
+            return self.t("board.eta", time=clock.local(truck.next.eta, self.zone, self.t.lang, "near", self.now))
+        return ""
+
+    def say(self, key: str, values: Mapping[str, object], loop: str = "") -> str:
+        """A text with its placeholders filled from values, each put into words; what is not known is said to be so."""
+        wanted = self.t.placeholders(key) if key in self.t else ()
+        return self.t(key, **{name: self.value(name, values.get(name)) for name in wanted})
+
+    def values_of(self, cited: Cited, loop: str = "") -> list[tuple[str, str]]:
+        """The values of a piece of evidence with their labels."""
+        return [
+            (self.label(name), self.value(name, value))
+            for name, value in cited.values.items()
+            if value not in ("", None) and name not in _HIDDEN
+        ]
+
+    def label(self, name: str) -> str:
+        """What a value is called; its own name where there is no word for it."""
+        key = f"value.{name}"
+        return self.t(key) if key in self.t else name
+
+    def value(self, name: str, value: object) -> str:
+        """A value as a person reads it."""
+        if value is None or value == "":
+            return self.t("app.unknown")
+        if isinstance(value, datetime):
+            return clock.local(value, self.zone, self.t.lang, "near", self.now)
+        if isinstance(value, bool):
+            return self.t("app.yes") if value else self.t("app.no")
+        if isinstance(value, int | float):
+            return self._number(name, value)
+        for kind in ("state", "test", "result", "shown", "colour", "reason", "why", "leg", "place"):
+            key = f"{ {'shown': 'word', 'leg': 'board.leg'}.get(kind, kind) }.{value}"
+            if name == kind and key in self.t:
+                return self.t(key)
+        if name in _STATIONS:
+            return self.station_name("", str(value))
+        return self.names.get(str(value), str(value))
+
+    def _number(self, name: str, value: float) -> str:
+        if name in _SPANS or (name.endswith("_s") and abs(value) >= 60):
+            return clock.span(value, self.t)
+        if name.endswith("_m"):
+            return f"{value / 1000:.1f} km" if abs(value) >= 2000 else f"{value:.0f} m"
+        if name.endswith("_kmh"):
+            return f"{value:.0f} km/h"
+        if name in ("lat", "lon"):
+            return f"{value:.5f}°"
+        return f"{value:g}"
