@@ -89,14 +89,24 @@ class Store:
 
     # -- facts --------------------------------------------------------------------------------------------------------
 
-    def append(self, entries: Sequence[Entry]) -> list[Outcome]:
-        """Take entries in; durable when it returns, with an outcome for each in the same order."""
-        return self.append_soon(entries).result()
+    def append(self, entries: Sequence[Entry], signed: Signed | None = None) -> list[Outcome]:
+        """Take entries in; durable when it returns, with an outcome for each in the same order.
 
-    def append_soon(self, entries: Sequence[Entry]) -> Future[list[Outcome]]:
+        `signed` is the head of its chain that the entries' witness signed, its signature verified by the caller.
+        """
+        return self.append_soon(entries, signed).result()
+
+    def append_soon(self, entries: Sequence[Entry], signed: Signed | None = None) -> Future[list[Outcome]]:
         """Like `append`, without waiting: the future holds the outcomes once they are durable."""
         now = self.now()
-        return self._writer.submit(lambda: self._ledger.take(entries, now))
+
+        def work() -> list[Outcome]:
+            outcomes = self._ledger.take(entries, now)
+            if signed is not None and entries:
+                self._ledger.sign(entries[0].witness, signed)
+            return outcomes
+
+        return self._writer.submit(work)
 
     def record(self, fact: Fact) -> Outcome:
         """Take in one fact of a witness that does not chain: the server itself, a desk, a phone."""
@@ -106,10 +116,6 @@ class Store:
         """Keep something whole that is not even an entry; durable when it returns its number."""
         now = self.now()
         return self._writer.do(lambda: self._ledger.set_aside(source, raw, why, detail, fact_id, None, now))
-
-    def sign(self, witness: str, signed: Signed) -> None:
-        """Keep the head of its chain that a witness signed."""
-        self._writer.do(lambda: self._ledger.sign(witness, signed))
 
     def fact(self, fact_id: str) -> Recorded | None:
         """The fact of an id as it was received, or None."""
@@ -195,6 +201,11 @@ class Store:
         """Keep fixes that belong to no vehicle, each with why. False for one that there was no room for."""
         now = self.now()
         return self._writer.do(lambda: self._positions.add_strangers(fixes, now))
+
+    def adopt(self, device: str, vehicle: str, since: datetime) -> int:
+        """Lay a stranger's fixes from `since` on to the vehicle its device is bound to now. Returns how many."""
+        now = self.now()
+        return self._writer.do(lambda: self._positions.adopt(device, vehicle, since, now))
 
     def positions(self, vehicle: str, since: datetime | None = None, until: datetime | None = None) -> list[Fix]:
         """The fixes of a vehicle from `since` on and before `until`, in the order of time."""

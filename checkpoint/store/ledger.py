@@ -15,17 +15,20 @@ Everything here that writes runs on the writer's thread, in its transaction.
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Literal, NamedTuple
 
 import msgspec
+import peewee
 
 from checkpoint.core.facts import Fact, Malformed, decode, encode, subjects
 from checkpoint.store.concern import Concern
 from checkpoint.store.database import Sqlite, instant, micros
 from checkpoint.store.keys import Keys
 
+log = logging.getLogger(__name__)
 ZERO = bytes(32)
 # A sequence that jumps further than this is a mistake, not a gap.
 LONGEST_GAP = 1_000_000
@@ -162,7 +165,21 @@ class Ledger:
 
     def take(self, entries: Sequence[Entry], now: datetime) -> list[Outcome]:
         """Take entries in, each for itself: one that fails is set aside and the others stand."""
-        return [self._take(entry, now) for entry in entries]
+        return [self._take_alone(entry, now) for entry in entries]
+
+    def _take_alone(self, entry: Entry, now: datetime) -> Outcome:
+        self._db.execute_sql("SAVEPOINT entry")
+        try:
+            outcome = self._take(entry, now)
+        except (peewee.OperationalError, peewee.InternalError):
+            raise  # the disk, the database: everybody in this commit must hear of it
+        except Exception as error:
+            # A mistake of ours about this one entry: its bytes are kept, the others stand, and we hear of it.
+            log.exception("an entry of %s could not be taken in", entry.witness)
+            self._db.execute_sql("ROLLBACK TO entry")
+            outcome = self._set_aside(entry, "not-taken", type(error).__name__, now)
+        self._db.execute_sql("RELEASE entry")
+        return outcome
 
     def _take(self, entry: Entry, now: datetime) -> Outcome:
         head = self._head(entry.witness)

@@ -74,6 +74,15 @@ class Positions:
             kept.append(True)
         return kept
 
+    def adopt(self, device: str, vehicle: str, since: datetime, now: datetime) -> int:
+        """Move a device's fixes from among the strangers to a vehicle, those from `since` on and not of the future."""
+        where = "FROM strangers WHERE device = ? AND fixed_at >= ? AND why = 'unknown-device'"
+        values = (device, micros(since))
+        fixes = [msgspec.json.decode(raw, type=Fix) for (raw,) in self._db.rows(f"SELECT raw {where}", values)]
+        self.add([(vehicle, fix) for fix in fixes], now)
+        self._db.execute_sql(f"DELETE {where}", values)
+        return len(fixes)
+
     def of(self, vehicle: str, since: datetime | None = None, until: datetime | None = None) -> list[Fix]:
         """The fixes of a vehicle from `since` on and before `until`, in the order of time."""
         rows = self._db.rows(

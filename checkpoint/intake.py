@@ -1,0 +1,444 @@
+"""What comes in: read it, set aside what cannot be taken, append, and answer what is held.
+
+The law of this file:
+
+* An answer is given after the commit. What is answered as held or as set aside is on disk, and its sender may forget it.
+* Each item is answered for itself; a bad one never blocks the good ones behind it.
+* Who speaks is known before (the caller authenticated them) and nobody speaks for another: a kiosk only as itself, of its
+  own station, and only of what is witnessed at stations.
+* What is refused here is only what cannot be attributed at all (`Malformed`): then nothing was kept, and the sender is told.
+
+After each commit `noticed(vehicles)` is called, so that the watch looks again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+from math import isfinite
+from typing import Annotated, Literal, TypeVar
+
+import msgspec
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+from checkpoint.core import facts
+from checkpoint.core.book import Book
+from checkpoint.core.facts import DeviceBound, Fact, Malformed, ResultReported, ResultValue, SwabTaken, digest_id, subjects
+from checkpoint.core.track import Fix
+from checkpoint.store import Entry, Outcome, Signed, Store
+from checkpoint.store.registry import Kiosk
+from checkpoint.store.verify import head_message
+
+T = TypeVar("T")
+# How far a laboratory's or a device's clock may be ahead of ours (domain: clock tolerance).
+TOLERANCE = timedelta(seconds=120)
+MOST_ENTRIES = 5_000
+_SEEN_EVERY = timedelta(seconds=30)
+
+# What is witnessed at a station. Passes, loops and warnings are not a kiosk's to speak of.
+AT_STATIONS = (
+    facts.Scanned | facts.PassCompared | facts.StrangerSeen | facts.StrangerStayed | facts.CrewJoined | facts.Entered
+    | facts.Left | facts.Overruled | facts.TemperatureMeasured | facts.HealthCodeSeen | facts.SwabTaken | facts.TubeSealed
+    | facts.AntigenRead | facts.CarePackGiven | facts.Loaded | facts.Unloaded | facts.CheckedIn | facts.CheckedOut
+    | facts.AlertAcknowledged | facts.Contested | facts.HelpCalled
+)  # fmt: skip
+
+# What laboratories call the tests and results: LOINC, EU DCC, SNOMED CT, and the Chinese words. Other tests are kept as
+# they were written, and never count.
+TESTS = {
+    "pcr": "pcr", "94500-6": "pcr", "LP6464-4": "pcr", "核酸": "pcr",
+    "antigen": "antigen", "94558-4": "antigen", "LP217198-3": "antigen", "抗原": "antigen",
+}  # fmt: skip
+RESULTS: dict[str, ResultValue] = {
+    "negative": "negative", "260415000": "negative", "895231008": "negative", "阴性": "negative",
+    "positive": "positive", "260373001": "positive", "阳性": "positive",
+    "grey": "grey", "灰区": "grey",
+    "invalid": "invalid", "无效": "invalid",
+}  # fmt: skip
+
+
+class Refused(Malformed):
+    """A batch that cannot be laid to its sender's account: a head not signed by the kiosk, or not of these entries."""
+
+
+# -- answers ----------------------------------------------------------------------------------------------------------
+
+
+class Aside(msgspec.Struct, frozen=True, kw_only=True):
+    """An item that was set aside, durably: the sender stops sending it and shows why."""
+
+    id: str
+    seq: int | None
+    why: str
+    detail: str
+
+
+class Missing(msgspec.Struct, frozen=True, kw_only=True):
+    """Links of the kiosk's chain that the server does not have, first to last."""
+
+    first: int
+    last: int
+
+
+class Answer(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of a kiosk's batch. `held` names also what was held before."""
+
+    held: tuple[str, ...]
+    set_aside: tuple[Aside, ...]
+    gaps: tuple[Missing, ...]
+    server_time: datetime
+
+
+class ResultTaken(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of one result of a laboratory, in the order they came."""
+
+    accession: str
+    id: str
+    state: Literal["held", "repeated", "aside"]
+    why: str = ""
+    detail: str = ""
+
+
+class FixesTaken(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of fixes, counted. `strange` are kept apart, for `refused` there was no room: try again later."""
+
+    new: int = 0
+    repeated: int = 0
+    strange: int = 0
+    refused: int = 0
+
+
+# -- what kiosks and laboratories send --------------------------------------------------------------------------------
+
+
+_Seq = Annotated[int, msgspec.Meta(ge=1, le=2**53)]
+
+
+class _Sent(msgspec.Struct, frozen=True):
+    seq: _Seq
+    prev: str
+    hash: str
+    fact: msgspec.Raw
+
+
+class _Head(msgspec.Struct, frozen=True):
+    seq: _Seq
+    hash: str
+    signature: str
+
+
+class _Batch(msgspec.Struct, frozen=True):
+    entries: tuple[msgspec.Raw, ...] = ()
+    head: _Head | None = None
+    sent_at: datetime | None = None
+
+
+class _Result(msgspec.Struct, frozen=True):
+    accession: str
+    test: str
+    result: str
+    reported_at: datetime
+    tube: str = ""
+    specimen: str = ""
+    sampled_at: datetime | None = None
+    received_at: datetime | None = None
+
+
+class _Results(msgspec.Struct, frozen=True):
+    results: tuple[msgspec.Raw, ...]
+
+
+class _Named(msgspec.Struct, frozen=True):
+    """As much of a broken item as can be read, to answer it by name."""
+
+    id: str = ""
+    accession: str = ""
+
+
+class Intake:
+    """Takes in what kiosks, laboratories, devices and desks tell. From any thread; each call returns when it is durable."""
+
+    def __init__(self, store: Store, now: Callable[[], datetime], noticed: Callable[[Iterable[str]], None]) -> None:
+        self._store = store
+        self._now = now
+        self._noticed = noticed
+
+    # -- one fact -----------------------------------------------------------------------------------------------------
+
+    def record(self, fact: Fact) -> Outcome:
+        """Take in a fact of a desk, a phone or the server. Raises `Malformed`; a kiosk's fact comes in its chain only."""
+        fact = facts.checked(fact)
+        if fact.witness.startswith("kiosk:"):
+            raise Malformed("a kiosk's facts come in its own chain - at `$.witness`")
+        outcome = self._store.record(fact)
+        if isinstance(fact.what, DeviceBound) and outcome.held:
+            self._store.adopt(fact.what.device, fact.what.vehicle, fact.at)
+        self._noticed(_vehicles([fact]))
+        return outcome
+
+    # -- kiosks -------------------------------------------------------------------------------------------------------
+
+    def take_batch(self, kiosk_id: str, body: bytes) -> Answer:
+        """Take in a kiosk's batch (`POST /api/v1/facts`). Raises `Malformed`, or `Refused` when its head is not genuine."""
+        kiosk = self._store.registry.kiosk(kiosk_id)
+        if kiosk is None:
+            raise Refused("no such kiosk")
+        batch = _decoded(body, _Batch, "$")
+        if len(batch.entries) > MOST_ENTRIES:
+            raise Malformed(f"at most {MOST_ENTRIES} entries at once wanted - at `$.entries`")
+        entries = [_entry_of(kiosk, raw) for raw in batch.entries]
+        signed = _signed_head(kiosk, batch.head, entries)
+        entries = [self._permitted(kiosk, entry) for entry in entries]
+        now = self._now()
+        outcomes = self._store.append(entries, signed=signed)
+        self._note_clock(kiosk, batch.sent_at, now)
+        held = [(e.fact, o) for e, o in zip(entries, outcomes, strict=True) if o.held and e.fact is not None]
+        self._noticed(_vehicles(fact for fact, _ in held))
+        return Answer(
+            held=tuple(o.id for _, o in held),
+            set_aside=tuple(
+                Aside(id=o.id, seq=e.seq, why=o.why, detail=o.detail)
+                for e, o in zip(entries, outcomes, strict=True)
+                if not o.held
+            ),
+            gaps=tuple(Missing(first=gap.first, last=gap.last) for gap in self._store.gaps(kiosk.witness)),
+            server_time=self._now(),
+        )
+
+    def _permitted(self, kiosk: Kiosk, entry: Entry) -> Entry:
+        """The entry itself, or the same bytes to be set aside because this kiosk may not say that."""
+        fact = entry.fact
+        if fact is None:
+            return entry
+        why, detail = "", ""
+        if fact.witness != kiosk.witness:
+            why, detail = "other-witness", f"{kiosk.witness} speaks as itself only, not as {fact.witness}"
+        elif fact.station not in ("", kiosk.station):
+            why, detail = "other-station", f"this kiosk stands at {kiosk.station}, not at {fact.station}"
+        else:
+            detail = self._beyond(kiosk, fact)
+            why = "not-yours" if detail else ""
+        return msgspec.structs.replace(entry, fact=None, fact_id=fact.id, why=why, detail=detail) if why else entry
+
+    def _beyond(self, kiosk: Kiosk, fact: Fact) -> str:
+        """Why a fact is not this kiosk's to tell, or empty."""
+        what = fact.what
+        if isinstance(what, facts.Amended | facts.Voided):
+            target = self._store.fact(what.target)
+            if target is not None and target.fact.witness != kiosk.witness and target.fact.station != kiosk.station:
+                return "a station corrects its own facts only"
+            what = what.what if isinstance(what, facts.Amended) else what
+        if not isinstance(what, AT_STATIONS | facts.Voided):
+            return f"{type(what).__name__} is not witnessed at a station"
+        return ""
+
+    def _note_clock(self, kiosk: Kiosk, sent_at: datetime | None, now: datetime) -> None:
+        """Keep how far the kiosk's clock is from ours. Not at every batch: it would cost a commit each."""
+        offset_s = None
+        if sent_at is not None and sent_at.tzinfo is not None:
+            offset_s = (sent_at - now).total_seconds()
+        moved = offset_s is not None and (kiosk.offset_s is None or abs(offset_s - kiosk.offset_s) > 1)
+        if moved or kiosk.seen_at is None or now - kiosk.seen_at > _SEEN_EVERY:
+            self._store.registry.kiosk_seen(kiosk.id, offset_s)
+
+    # -- laboratories -------------------------------------------------------------------------------------------------
+
+    def take_results(self, laboratory: str, body: bytes) -> list[ResultTaken]:
+        """Take in a laboratory's results (`POST /api/v1/lab/results`), answered in their order. Raises `Malformed`."""
+        witness = f"lab:{laboratory}"
+        items = _decoded(body, _Results, "$").results
+        if len(items) > MOST_ENTRIES:
+            raise Malformed(f"at most {MOST_ENTRIES} results at once wanted - at `$.results`")
+        entries, accessions = [], []
+        for i, raw in enumerate(items):
+            received = bytes(raw)
+            try:
+                sent = _decoded(received, _Result, f"$.results[{i}]")
+                accessions.append(sent.accession)
+                fact = _result_fact(laboratory, witness, sent, f"$.results[{i}]")
+            except Malformed as error:
+                if len(accessions) == i:
+                    accessions.append(_named(received).accession)
+                entries.append(Entry(witness=witness, raw=received, fact=None, why="malformed", detail=str(error)))
+                continue
+            why, detail = self._impossible(fact)
+            if why:
+                entries.append(Entry(witness=witness, raw=received, fact=None, fact_id=fact.id, why=why, detail=detail))
+            else:
+                entries.append(Entry(witness=witness, raw=facts.encode(fact), fact=fact, received=received))
+        outcomes = self._store.append(entries)
+        self._noticed(_vehicles(e.fact for e in entries if e.fact is not None))
+        return [
+            ResultTaken(accession=accession, id=o.id, state=o.state, why=o.why, detail=o.detail)
+            for accession, o in zip(accessions, outcomes, strict=True)
+        ]
+
+    def _impossible(self, fact: Fact) -> tuple[str, str]:
+        """What cannot be true of a result (why, detail), or two empty texts."""
+        what = fact.what
+        assert isinstance(what, ResultReported)
+        now = self._now()
+        if fact.at > now + TOLERANCE:
+            return "in-the-future", f"reported at {fact.at.isoformat()}, and now it is {now.isoformat()}"
+        if what.sampled_at is not None and fact.at < what.sampled_at:
+            return "older-than-its-sample", f"reported at {fact.at.isoformat()}, sampled at {what.sampled_at.isoformat()}"
+        if what.received_at is not None and fact.at < what.received_at:
+            return "older-than-its-sample", f"reported at {fact.at.isoformat()}, received at {what.received_at.isoformat()}"
+        named = [f"specimen:{what.specimen}"] if what.specimen else [f"tube:{what.tube}"]
+        book = Book(self._with_corrections(self._store.facts_of(*named)))
+        taken = [f.at for f in book.of(*named) if isinstance(f.what, SwabTaken)]
+        # A tube's result may not come before its first swab; a later one into the same tube is the rules' business.
+        if taken and fact.at < min(taken) - TOLERANCE:
+            return "older-than-its-sample", f"reported at {fact.at.isoformat()}, our swab was taken at {min(taken).isoformat()}"
+        return "", ""
+
+    # -- devices ------------------------------------------------------------------------------------------------------
+
+    def take_fixes(self, fixes: Sequence[Fix]) -> FixesTaken:
+        """Take in fixes of devices, each laid to the vehicle its device was bound to at that time."""
+        known: list[tuple[str, Fix]] = []
+        strange: list[tuple[Fix, str]] = []
+        bindings = {device: self._bindings(device) for device in {fix.device for fix in fixes}}
+        latest = self._now() + TOLERANCE
+        unusable = 0
+        for fix in fixes:
+            if not (isfinite(fix.lat) and isfinite(fix.lon) and abs(fix.lat) <= 90 and abs(fix.lon) <= 180):
+                self._store.set_aside(f"device:{fix.device}", msgspec.json.encode(fix), "no-such-place")
+                unusable += 1
+                continue
+            vehicle = _bound_at(bindings[fix.device], fix.fixed_at) or self._store.registry.device_vehicle(fix.device)
+            if fix.fixed_at > latest:
+                strange.append((fix, "in-the-future"))
+            elif vehicle is None:
+                strange.append((fix, "unknown-device"))
+            else:
+                known.append((vehicle, msgspec.structs.replace(fix, fixed_at=fix.fixed_at.astimezone(UTC))))
+        new = self._store.add_positions(known) if known else []
+        kept = self._store.add_strangers(strange) if strange else []
+        self._noticed({vehicle for (vehicle, _), fresh in zip(known, new, strict=True) if fresh})
+        return FixesTaken(new=sum(new), repeated=len(new) - sum(new), strange=sum(kept) + unusable, refused=len(kept) - sum(kept))
+
+    def vehicle_of(self, device: str, at: datetime) -> str | None:
+        """The vehicle that a device reported for at an instant, or None."""
+        return _bound_at(self._bindings(device), at) or self._store.registry.device_vehicle(device)
+
+    def _bindings(self, device: str) -> list[tuple[datetime, str]]:
+        """From when on a device reports for which vehicle, the latest first."""
+        book = Book(self._with_corrections(self._store.facts_of(f"device:{device}")))
+        bound = [(f.at, f.what.vehicle) for f in book.of(f"device:{device}") if isinstance(f.what, DeviceBound)]
+        return bound[::-1]
+
+    def _with_corrections(self, found: list[Fact]) -> list[Fact]:
+        """Facts and what corrects them, and what corrects that."""
+        fresh = found
+        while fresh:
+            held = {f.id for f in found}
+            fresh = [f for f in self._store.facts_of(*(f"fact:{f.id}" for f in fresh)) if f.id not in held]
+            found = [*found, *fresh]
+        return found
+
+
+def _decoded(data: bytes, kind: type[T], path: str) -> T:
+    """Read JSON. Raises `Malformed` naming the path from the whole message's top."""
+    try:
+        return msgspec.json.decode(data, type=kind)
+    except (msgspec.ValidationError, msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise Malformed(str(error).replace("`$", f"`{path}")) from None
+
+
+def _named(data: bytes) -> _Named:
+    try:
+        return msgspec.json.decode(data, type=_Named)
+    except (msgspec.ValidationError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return _Named()
+
+
+def _entry_of(kiosk: Kiosk, raw: msgspec.Raw) -> Entry:
+    """One of a kiosk's entries. What cannot be read keeps its place in the chain as far as that can be read."""
+    whole = bytes(raw)
+    try:
+        sent = _decoded(whole, _Sent, "$")
+    except Malformed as error:
+        named = _named(whole)
+        return Entry(
+            witness=kiosk.witness,
+            raw=whole,
+            fact=None,
+            why="malformed",
+            detail=str(error),
+            fact_id=named.id[: facts.MAX_ID_CHARS],
+        )
+    told = bytes(sent.fact)
+    try:
+        fact, detail = facts.decode(told), ""
+    except Malformed as error:
+        fact, detail = None, str(error)
+    return Entry(
+        witness=kiosk.witness,
+        raw=told,
+        fact=fact,
+        why="malformed" if fact is None else "",
+        detail=detail,
+        fact_id=fact.id if fact is not None else _named(told).id[: facts.MAX_ID_CHARS],
+        seq=sent.seq,
+        prev=sent.prev,
+        hash=sent.hash,
+    )
+
+
+def _signed_head(kiosk: Kiosk, head: _Head | None, entries: Sequence[Entry]) -> Signed | None:
+    """The head of the kiosk's chain, its signature verified. Raises `Refused`."""
+    if head is None:
+        if entries:
+            raise Refused("the signed head of the chain is wanted - at `$.head`")
+        return None
+    if not kiosk.public_key:
+        raise Refused("this kiosk has not enrolled")
+    try:
+        signature = bytes.fromhex(head.signature)
+        bytes.fromhex(head.hash)
+        Ed25519PublicKey.from_public_bytes(kiosk.public_key).verify(signature, head_message(kiosk.witness, head.seq, head.hash))
+    except (ValueError, InvalidSignature):
+        raise Refused("the head is not signed by this kiosk - at `$.head.signature`") from None
+    for entry in entries:
+        if entry.seq is not None and entry.seq > head.seq:
+            raise Refused(f"the head is behind its own link {entry.seq} - at `$.head.seq`")
+        if entry.seq == head.seq and entry.hash != head.hash:
+            raise Refused("the head is not the hash of its own link - at `$.head.hash`")
+    return Signed(head.seq, head.hash, signature)
+
+
+def _result_fact(laboratory: str, witness: str, sent: _Result, path: str) -> Fact:
+    result = RESULTS.get(sent.result.strip()) or RESULTS.get(sent.result.strip().lower())
+    if result is None:
+        raise Malformed(f"negative, positive, grey or invalid wanted - at `{path}.result`")
+    if bool(sent.tube) == bool(sent.specimen):
+        raise Malformed(f"either a tube or a specimen wanted - at `{path}.tube`")
+    if not sent.accession or not sent.test:
+        raise Malformed(f"the laboratory's own number and the test wanted - at `{path}.accession`")
+    test = TESTS.get(sent.test.strip()) or TESTS.get(sent.test.strip().lower(), sent.test)
+    what = ResultReported(
+        test=test,
+        result=result,
+        laboratory=laboratory,
+        specimen=sent.specimen,
+        tube=sent.tube,
+        sampled_at=sent.sampled_at,
+        received_at=sent.received_at,
+    )
+    if sent.reported_at.tzinfo is None:
+        raise Malformed(f"an instant with its zone is wanted - at `{path}.reported_at`")
+    # The moment of the report is part of the name: a corrected report is another fact, a repeated one is not.
+    reported_at = sent.reported_at.astimezone(UTC)
+    name = digest_id("result", laboratory, sent.accession, sent.tube, sent.specimen, test, reported_at.isoformat())
+    return facts.checked(Fact(id=name, at=reported_at, witness=witness, what=what))
+
+
+def _bound_at(bindings: Sequence[tuple[datetime, str]], at: datetime) -> str | None:
+    return next((vehicle for since, vehicle in bindings if since <= at), None)
+
+
+def _vehicles(told: Iterable[Fact]) -> set[str]:
+    """The vehicles that facts name themselves. Who else they concern the watch finds out."""
+    return {name.removeprefix("vehicle:") for fact in told for name in subjects(fact) if name.startswith("vehicle:")}

@@ -1,0 +1,389 @@
+"""The watch: judge the vehicles under way, compare with what was told, tell.
+
+The law of this file:
+
+* The watch follows the record: it reads every fact and fix after the last it has seen, in the order learnt, so that
+  nothing depends on who called. `noticed` only wakes it.
+* What it tells is a fact of the server's own (`WarningRaised`, `Changed`, `Cleared`, `Withdrawn`, `Alerted`), durable
+  before anybody hears of it. What was told is read back from the record: a restart raises nothing twice, and the ids are
+  made from what is told, so that a crash between two of them doubles nothing. What to tell is decided in `telling.py`.
+* A vehicle is judged again when something about it was learnt, and when its judgement said that it may change by itself.
+* A vehicle whose judgement fails is named in `troubles` and tried again; it does not blind us to the others.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from bisect import bisect_left
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from datetime import datetime, timedelta
+from typing import Any
+
+import msgspec
+
+from checkpoint.core import rules
+from checkpoint.core.book import Book
+from checkpoint.core.facts import Amended, Fact, LoopPublished, PassGranted, Voided, WarningRaised, subjects
+from checkpoint.core.journey import View, WarningState, view_of
+from checkpoint.core.loop import Loop, Loops
+from checkpoint.core.track import Track, TrackReading
+from checkpoint.core.verdict import Finding, Judgement
+from checkpoint.store import Concern, Entry, Recorded, Store
+from checkpoint.store.ledger import entry_of
+from checkpoint.telling import tell
+
+log = logging.getLogger(__name__)
+
+Publish = Callable[[str, dict[str, Any]], None]
+# A pass is good for a month at most: whatever was learnt of a vehicle before is not under way.
+UNDER_WAY = timedelta(days=32)
+# How much of a track is read when the watch meets a vehicle: longer than a lap with its rest.
+TRACK_READ = timedelta(days=5)
+# Proof that came this long after it happened makes a warning a late one.
+LATE_AFTER = timedelta(minutes=10)
+LOOK_EVERY_S = 5.0
+TRY_AGAIN = timedelta(seconds=60)
+_AT_ONCE = 5_000
+# Telling can change what is found (an alert that nobody acknowledged); this is far more than it can chain.
+_MOST_ROUNDS = 8
+
+
+class Look(msgspec.Struct, frozen=True, kw_only=True):
+    """A vehicle as the watch last saw it."""
+
+    view: View
+    judgement: Judgement
+
+
+class _Watched:
+    """One vehicle: what concerns it, its book, its track, and when to look again."""
+
+    def __init__(self, vehicle: str) -> None:
+        self.vehicle = vehicle
+        self.concern = Concern(vehicle)
+        self.book = Book()
+        self.facts: dict[str, Fact] = {}
+        self.track: Track | None = None
+        self.track_read_at: datetime | None = None
+        self.look: Look | None = None
+        self.due: datetime | None = None
+        self.learnt_at: datetime | None = None
+
+    def add(self, recorded: Iterable[Recorded]) -> None:
+        """Take facts into the book."""
+        for r in recorded:
+            self.facts[r.fact.id] = r.fact
+            self.book.add(r.fact)
+
+    def loop(self, loops: Loops, at: datetime) -> Loop | None:
+        """The loop of the newest pass, in the version in force."""
+        for fact in reversed(self.book.of(f"vehicle:{self.vehicle}")):
+            if isinstance(fact.what, PassGranted) and fact.what.vehicle == self.vehicle:
+                return loops.in_force(fact.what.loop, at)
+        return None
+
+    def book_at(self, at: datetime) -> Book:
+        """What had happened by an instant, as it is known now: later facts left out, corrections kept."""
+        return Book(f for f in self.facts.values() if f.at <= at or isinstance(f.what, Voided | Amended))
+
+
+class Watch:
+    """Judges on a thread of its own between `start` and `stop`. `settle` does the same at once, on the caller's."""
+
+    def __init__(self, store: Store, now: Callable[[], datetime], publish: Publish) -> None:
+        self._store = store
+        self._now = now
+        self._publish = publish
+        self._lock = threading.RLock()
+        self._watched: dict[str, _Watched] = {}
+        # Which vehicles a subject concerns.
+        self._concerned: dict[str, set[str]] = defaultdict(set)
+        self._dirty: set[str] = set()
+        self._fact_number: int | None = None
+        self._fix_number = 0
+        self._loops = Loops()
+        self._parted_at: datetime | None = None
+        self._wake = threading.Event()
+        self._stopping = False
+        self._thread: threading.Thread | None = None
+        self.troubles: dict[str, Exception] = {}
+
+    # -- from outside -------------------------------------------------------------------------------------------------
+
+    def noticed(self, vehicles: Iterable[str]) -> None:
+        """Something was learnt: look soon. The vehicles are a courtesy; the record says whom it concerns."""
+        del vehicles
+        self._wake.set()
+
+    def look(self, vehicle: str) -> Look | None:
+        """The vehicle as last seen; looked at now when the watch has not met it. None when nothing is known of it."""
+        watched = self._watched.get(vehicle)
+        if watched is not None and watched.look is not None:
+            return watched.look
+        with self._lock:
+            self._learn()
+            watched = self._watched.get(vehicle) or self._meet(vehicle)
+            if not watched.facts:
+                self._forget(vehicle)
+                return None
+            if watched.look is None:
+                self._judge(watched, self._now())
+            return watched.look
+
+    def looks(self) -> dict[str, Look]:
+        """Every vehicle under way as last seen."""
+        return {vehicle: w.look for vehicle, w in sorted(self._watched.copy().items()) if w.look is not None}
+
+    def start(self) -> None:
+        """Begin to watch."""
+        if self._thread is None:
+            self._stopping = False
+            self._thread = threading.Thread(target=self._run, name="watch", daemon=True)
+            self._thread.start()
+
+    def stop(self) -> None:
+        """Finish the vehicle under the eye, then stop."""
+        self._stopping = True
+        self._wake.set()
+        if self._thread is not None:
+            self._thread.join()
+            self._thread = None
+
+    def settle(self) -> None:
+        """Judge all that is to be judged now, and tell. Raises what a judgement raised."""
+        self._stopping = False
+        self._round()
+        if self.troubles:
+            raise next(iter(self.troubles.values()))
+
+    # -- rounds -------------------------------------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        while not self._stopping:
+            self._wake.clear()
+            try:
+                self._round()
+            except Exception:
+                # The store failed, or we did: said loudly, and tried again; a watch that died in silence would be worse.
+                log.exception("the watch could not finish its round")
+            self._wake.wait(self._pause_s())
+
+    def _pause_s(self) -> float:
+        """Until something changes by itself, and never longer than `LOOK_EVERY_S`: clocks can be set."""
+        due = [w.due for w in self._watched.copy().values() if w.due is not None]
+        until = (min(due) - self._now()).total_seconds() if due else LOOK_EVERY_S
+        return min(max(until, 0.05), LOOK_EVERY_S)
+
+    def _round(self) -> None:
+        for _ in range(_MOST_ROUNDS):
+            with self._lock:
+                now = self._now()
+                self._learn()
+                learnt, self._dirty = self._dirty, set()
+                due = {v for v, w in self._watched.items() if w.due is not None and w.due <= now}
+            told = False
+            for vehicle in sorted(learnt | due):
+                if self._stopping:
+                    self._dirty |= learnt
+                    return
+                # Let go between vehicles: a page that asks for one does not wait for the fleet.
+                with self._lock:
+                    told |= self._look_at(vehicle, vehicle in learnt, now)
+            if not told:
+                break
+        with self._lock:
+            self._part(self._now())
+
+    def _look_at(self, vehicle: str, learnt: bool, now: datetime) -> bool:
+        """Judge a vehicle and tell what is new. Whether anything was told."""
+        watched = self._watched.get(vehicle) or self._meet(vehicle)
+        before = _outline(watched.look)
+        try:
+            self._judge(watched, now)
+            told = self._tell(watched, now)
+        except Exception as error:
+            log.exception("a vehicle could not be judged")
+            self.troubles[vehicle] = error
+            watched.due = now + TRY_AGAIN
+            return False
+        self.troubles.pop(vehicle, None)
+        if learnt or _outline(watched.look) != before:
+            self._publish("vehicle", {"vehicle": vehicle, "at": now.isoformat()})
+        return bool(told)
+
+    def _judge(self, watched: _Watched, now: datetime) -> None:
+        view = view_of(watched.book, watched.vehicle, self._loops, self._reading(watched, now), now)
+        judgement = rules.judge(view, now)
+        watched.look = Look(view=view, judgement=judgement)
+        watched.due = judgement.next_change
+
+    def _reading(self, watched: _Watched, now: datetime) -> TrackReading | None:
+        """What the fixes say, read against the loop in force; None without a loop or a fix."""
+        loop = watched.loop(self._loops, now)
+        if loop is None:
+            return None
+        stale = watched.track_read_at is None or now - watched.track_read_at > TRACK_READ
+        if watched.track is None or stale or watched.track.loop != loop:
+            watched.track, watched.track_read_at = Track(loop), now
+            for fix in self._store.positions(watched.vehicle, since=now - TRACK_READ):
+                watched.track.add(fix)
+        reading = watched.track.reading()
+        return reading if reading.fixes_count else None
+
+    # -- telling ------------------------------------------------------------------------------------------------------
+
+    def _tell(self, watched: _Watched, now: datetime) -> list[Fact]:
+        look = watched.look
+        assert look is not None
+        told = tell(
+            look.view,
+            look.judgement,
+            now,
+            came_late=lambda finding: self._came_late(finding),
+            ended=lambda warning: self._ended(watched, warning, now),
+        )
+        if told:
+            entries: list[Entry] = [entry_of(fact) for fact in told]
+            refused = [o for o in self._store.append(entries) if not o.held]
+            if refused:
+                raise RuntimeError(f"the record did not take what is to be told: {refused[0].why} {refused[0].id}")
+            for fact in told:
+                self._publish("warning", _told(fact))
+        return told
+
+    def _came_late(self, finding: Finding) -> bool:
+        """Whether any of the proof came long after it happened."""
+        for cited in finding.evidence:
+            if cited.fact:
+                recorded = self._store.fact(cited.fact)
+                if recorded is not None and recorded.recorded_at - recorded.fact.at > LATE_AFTER:
+                    return True
+            elif cited.at is not None:
+                received_at = self._store.fix_received_at(finding.vehicle, cited.at)
+                if received_at is not None and received_at - cited.at > LATE_AFTER:
+                    return True
+        return False
+
+    def _ended(self, watched: _Watched, warning: WarningState, now: datetime) -> datetime | None:
+        """When a state that is found no more ended; None when by all we know now it was not so when we told of it."""
+        if warning.raised.finding in rules.PASSING:
+            return now
+        if not self._so_at(watched, warning, warning.raised_at):
+            return None
+        # The first thing that happened after which it was so no longer.
+        times = sorted({f.at for f in watched.facts.values() if warning.raised_at < f.at <= now})
+        first = bisect_left(times, True, key=lambda at: not self._so_at(watched, warning, at))
+        return times[first] if first < len(times) else now
+
+    def _so_at(self, watched: _Watched, warning: WarningState, at: datetime) -> bool:
+        """Whether a warning's state was so at an instant, by all that is known now of what had happened by then."""
+        track = watched.look.view.track if watched.look is not None else None
+        judgement = rules.judge(view_of(watched.book_at(at), watched.vehicle, self._loops, track, at), at)
+        return any(
+            f.kind == warning.raised.finding
+            and f.subject == warning.raised.subject
+            and (f.until is None or f.until > warning.raised.since)
+            for f in judgement.findings
+        )
+
+    # -- learning -----------------------------------------------------------------------------------------------------
+
+    def _learn(self) -> None:
+        """Read on in the record: facts, then fixes."""
+        if self._fact_number is None:
+            self._begin()
+            return
+        while recorded := self._store.facts_after(self._fact_number, _AT_ONCE):
+            self._take(recorded)
+            self._fact_number = recorded[-1].number
+        while arrived := self._store.positions_after(self._fix_number, _AT_ONCE):
+            for a in arrived:
+                watched = self._watched.get(a.vehicle)
+                if watched is not None and watched.track is not None:
+                    watched.track.add(a.fix)
+                self._learnt(a.vehicle)
+            self._fix_number = arrived[-1].number
+
+    def _begin(self) -> None:
+        # The numbers first: what comes while we read the rest is then read twice, and not missed.
+        self._fact_number, self._fix_number = self._store.last_number(), self._store.last_position()
+        self._loops = self._store.loops()
+        self._dirty |= set(self._store.vehicles(self._now() - UNDER_WAY))
+
+    def _take(self, recorded: list[Recorded]) -> None:
+        """Lay new facts into the books of all the vehicles they concern."""
+        whose: defaultdict[str, list[Recorded]] = defaultdict(list)
+        replanned = False
+        for r in recorded:
+            replanned |= isinstance(r.fact.what, LoopPublished | Voided | Amended)
+            names = subjects(r.fact)
+            concerned = set().union(*(self._concerned.get(name, ()) for name in names))
+            for vehicle in concerned:
+                whose[vehicle].append(r)
+            for vehicle in concerned | {n.removeprefix("vehicle:") for n in names if n.startswith("vehicle:")}:
+                self._learnt(vehicle)
+        for vehicle, found in whose.items():
+            watched = self._watched[vehicle]
+            watched.add(found)
+            watched.add(self._store.follow(watched.concern, [r.fact for r in found]))
+            self._index(watched)
+        if replanned:
+            loops = self._store.loops()
+            if loops.all() != self._loops.all():
+                self._loops = loops
+                self._dirty |= self._watched.keys()
+
+    def _learnt(self, vehicle: str) -> None:
+        self._dirty.add(vehicle)
+        if vehicle in self._watched:
+            self._watched[vehicle].learnt_at = self._now()
+
+    def _meet(self, vehicle: str) -> _Watched:
+        """Read all that concerns a vehicle."""
+        watched = self._watched[vehicle] = _Watched(vehicle)
+        watched.learnt_at = self._now()
+        watched.add(self._store.concerning(watched.concern))
+        self._index(watched)
+        return watched
+
+    def _index(self, watched: _Watched) -> None:
+        for subject in watched.concern.subjects:
+            self._concerned[subject].add(watched.vehicle)
+
+    def _forget(self, vehicle: str) -> None:
+        watched = self._watched.pop(vehicle)
+        for subject in watched.concern.subjects:
+            self._concerned[subject].discard(vehicle)
+            if not self._concerned[subject]:
+                del self._concerned[subject]
+
+    def _part(self, now: datetime) -> None:
+        """Forget, now and then, the vehicles of which nothing was learnt for longer than a pass lasts."""
+        if self._parted_at is not None and now - self._parted_at < timedelta(hours=1):
+            return
+        self._parted_at = now
+        for vehicle, watched in list(self._watched.items()):
+            if watched.learnt_at is not None and now - watched.learnt_at > UNDER_WAY:
+                self._forget(vehicle)
+
+
+def _outline(look: Look | None) -> tuple[object, ...]:
+    """What of a look a page would show differently."""
+    if look is None:
+        return ()
+    return tuple((f.kind, f.subject, f.colour, f.since, f.until, f.confirmed) for f in look.judgement.findings)
+
+
+def _told(fact: Fact) -> dict[str, Any]:
+    """An event about a warning, as pages hear it: enough to know what to fetch again."""
+    what = fact.what
+    return {
+        "event": type(what).__name__,
+        "warning": fact.id if isinstance(what, WarningRaised) else getattr(what, "warning", ""),
+        "vehicle": getattr(what, "vehicle", ""),
+        "finding": getattr(what, "finding", ""),
+        "colour": getattr(what, "colour", ""),
+        "at": fact.at.isoformat(),
+    }
