@@ -159,9 +159,11 @@ def _known(view: View, person: str, now: datetime, policy: Policy) -> Evidence:
     return as_of(view.people[person], now + seconds(policy.clock_tolerance_s))
 
 
-def _person_reasons(view: View, station: str, person: str, now: datetime, policy: Policy) -> Iterator[_Reason]:
-    """Is this crew member well, as far as the evidence says?"""
-    evidence = _known(view, person, now, policy)
+def _person_reasons(
+    view: View, station: str, person: str, now: datetime, policy: Policy, known: Evidence | None = None
+) -> Iterator[_Reason]:
+    """Is this crew member well, as far as the evidence says? `known` is the evidence to go by, if not all there is."""
+    evidence = known or _known(view, person, now, policy)
     held = standing(evidence, now, policy)
     who: dict[str, Value] = {"person": person}
     if held.positive is not None:
@@ -341,7 +343,7 @@ def evidence_word(view: View, station: str, at: datetime) -> Word:
         reason
         for person in crew
         if person in view.people
-        for reason in _person_reasons(view, station, person, at, policy)
+        for reason in _person_reasons(view, station, person, at, policy, as_of(view.people[person], at))
         if reason.reason != "temperature-or-code"
     ]
     return _word(found, rows)
