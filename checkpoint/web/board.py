@@ -21,7 +21,7 @@ from checkpoint.web.access import CARRIER, COORDINATOR, Caller, Rule, caller_of
 from checkpoint.web.board_data import SHOWS, LookLike, Show, Truck, counts, trucks, warnings
 from checkpoint.web.house import House, house_of
 from checkpoint.web.hub import sse
-from checkpoint.web.ladder import ladder
+from checkpoint.web.ladder import LEFT, RIGHT, WIDTH, ladder
 from checkpoint.web.overview import drawing, geojson
 from checkpoint.web.page import FALLBACK_ZONE, language_of, render
 from checkpoint.web.problems import Problem
@@ -80,6 +80,7 @@ def _board(request: Request, template: str) -> Response:
         template,
         zone=zone,
         trucks=rows,
+        ladder_widths=(LEFT, RIGHT, WIDTH),
         ladders=[ladder(loop, rows) for loop in loops],
         warnings=listed[:MOST_WARNINGS],
         more=max(len(listed) - MOST_WARNINGS, 0),

@@ -53,7 +53,7 @@ class Words:
     def station_label(self, station: Station) -> str:
         """A station's name as far as a rung of the ladder has room."""
         name = str(getattr(station.name, self.t.lang))
-        most = 6 if self.t.lang == "zh" else 11
+        most = 11 if self.t.lang == "zh" else 22
         return name if len(name) <= most else name[: most - 1] + "…"
 
     def who(self, person: str) -> str:
