@@ -239,23 +239,23 @@ class Follower:
         turning = any(visit.fence.turning for visit in self._inside)
         if turning:
             self._undecide()
-        leg = self._leg
-        if self._undecided or leg is None:
+        if self._undecided or self._leg is None:
             found = {leg: self._match(leg, step, course) for leg in LEGS}
             self._decide(step, found, course, turning)
-            leg = self._leg or min(LEGS, key=lambda way: found[way].off_m - found[way].half_m)
+            nearest: Leg = min(LEGS, key=lambda leg: found[leg].off_m - found[leg].half_m)
+            step.match = found[self._leg or nearest]
         else:
-            found = {leg: self._match(leg, step, course)}
-            if found[leg].off_m > found[leg].half_m:
-                self._look_elsewhere(step, found, leg, course)
+            step.match = self._match(self._leg, step, course)
+            found = {self._leg: step.match}
+            if step.match.off_m > step.match.half_m:
+                self._look_elsewhere(step, found, self._leg, course)
             else:
                 self._elsewhere = 0
-        allowed = min(step.accuracy_m, _ACCURACY_CAP_M)
         step.leg = None if self._undecided else self._leg
-        step.match = found[leg]
-        step.excess_m = min(m.off_m - m.half_m for m in found.values()) - allowed
+        allowed = min(step.accuracy_m, _ACCURACY_CAP_M)
         share = self.ways.loop.policy.return_share
-        step.back_in = any(m.off_m - allowed <= share * m.half_m for m in found.values())
+        step.excess_m = min(match.off_m - match.half_m for match in found.values()) - allowed
+        step.back_in = any(match.off_m - allowed <= share * match.half_m for match in found.values())
 
     def _match(self, leg: Leg, step: Step, course: float | None) -> Match:
         way, line, place = self.ways.legs[leg], self._lines[leg], (step.fix.lon, step.fix.lat)

@@ -1,0 +1,234 @@
+"""What Traccar Client and OsmAnd send: one position a request, in three generations on one address.
+
+* the native clients and OsmAnd: everything in the query, whatever the method;
+* Traccar Client 9: `application/json`, one `{"location": {…}, "device_id": "…"}`, as its background SDK sends it;
+* Traccar Client 10, the current one: the query's parameters as a form in the body.
+
+The law of this file: a phone that is refused keeps the message at the head of its queue and sends nothing else ever
+after. So a message is refused (`MalformedMessage`) only when it does not say whom it is from, which the phone's owner can
+mend; whatever else is wrong is accepted, with `trouble` saying why it gave no fix. A message without a place is a sign of
+life and never a position.
+
+Speeds in the query are knots, as Traccar Client sends them; in JSON metres a second. OsmAnd itself sends metres a second
+in the query and nothing tells the two apart, so its speeds are read as half of what they are. Times without a zone are UTC.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from math import isfinite
+from typing import Any
+from urllib.parse import parse_qsl
+
+import msgspec
+
+from checkpoint.core.fixes import Fix
+
+KMH_PER_KNOT = 1.852
+KMH_PER_MS = 3.6
+MAX_DEVICE_CHARS = 100
+MAX_PARAMETERS = 200
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_SECONDS_BELOW = 2**31  # a larger number counts milliseconds
+
+
+class MalformedMessage(ValueError):
+    """The message does not say which device it is from; the text says what to set on the phone."""
+
+
+class Message(msgspec.Struct, frozen=True, kw_only=True):
+    """What a request said.
+
+    `heartbeat` is set when there was no place in it; `at` is the device's own time then (None: it gave none). `alarm` is the
+    device's word for it (`sos`). `mocked` says that the phone's system called the position simulated. `trouble` is a
+    catalogue key of why something in it gave no fix: `time`, `place`, `unreadable`.
+    """
+
+    device: str
+    fixes: tuple[Fix, ...] = ()
+    heartbeat: bool = False
+    at: datetime | None = None
+    alarm: str = ""
+    battery_percent: float | None = None
+    mocked: bool = False
+    trouble: str = ""
+
+
+def decode(method: str, query: str, content_type: str, body: bytes, received_at: datetime) -> Message:
+    """Read a request; the query wins over the body. Raises `MalformedMessage` when it names no device."""
+    del method  # clients use GET and POST for the same thing
+    if content_type.strip().lower().startswith("application/json") and body:
+        return _json(body, _parameters(query), received_at)
+    said = _parameters(query) or _parameters(body.decode("utf-8", "replace"))
+    return _form(said, received_at)
+
+
+# -- the query and the form --------------------------------------------------------------------------------------------
+
+
+def _parameters(text: str) -> dict[str, str]:
+    """The first value of each parameter."""
+    try:
+        pairs = parse_qsl(text, keep_blank_values=True, max_num_fields=MAX_PARAMETERS)
+    except ValueError:
+        return {}
+    found: dict[str, str] = {}
+    for key, value in pairs:
+        found.setdefault(key, value)
+    return found
+
+
+def _form(said: Mapping[str, str], received_at: datetime) -> Message:
+    device = _device(said.get("id") or said.get("deviceid"))
+    alarm, battery = said.get("alarm", "")[:200], _number(said.get("batt"))
+    at = trouble = None
+    if said.get("timestamp"):
+        at = _time(said["timestamp"])
+        trouble = "time" if at is None else None
+    lat, lon = said.get("lat"), said.get("lon")
+    if lat is None and lon is None and "location" in said:
+        lat, _, lon = said["location"].partition(",")
+    if not lat and not lon:
+        return Message(device=device, heartbeat=True, at=at, alarm=alarm, battery_percent=battery, trouble=trouble or "")
+    place = _place(lat, lon)
+    if trouble or place is None:
+        return Message(device=device, at=at, alarm=alarm, battery_percent=battery, trouble=trouble or "place")
+    fix = Fix(
+        device=device,
+        fixed_at=at or received_at,
+        lat=place[0],
+        lon=place[1],
+        accuracy_m=_positive(said.get("accuracy")),
+        speed_kmh=_speed(said.get("speed"), KMH_PER_KNOT),
+        course_deg=_course(said.get("bearing", said.get("heading"))),
+        altitude_m=_number(said.get("altitude")),
+        valid=said.get("valid", "true").lower() in ("true", "1"),
+    )
+    return Message(device=device, fixes=(fix,), at=at, alarm=alarm, battery_percent=battery)
+
+
+# -- JSON --------------------------------------------------------------------------------------------------------------
+
+
+def _json(body: bytes, said: Mapping[str, str], received_at: datetime) -> Message:
+    named = said.get("id") or said.get("deviceid")
+    try:
+        document = msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return Message(device=_device(named), trouble="unreadable")
+    if not isinstance(document, dict):
+        return Message(device=_device(named), trouble="unreadable")
+    device = _device(document.get("device_id") or document.get("id") or named)
+    location = document.get("location")
+    places = location if isinstance(location, list) else [location]
+    read = [_location(device, place, received_at) for place in places if isinstance(place, dict)]
+    if not read:
+        return Message(device=device, heartbeat=location is None, trouble="" if location is None else "unreadable")
+    last = read[-1]
+    return msgspec.structs.replace(
+        last,
+        fixes=tuple(fix for message in read for fix in message.fixes),
+        alarm=next((m.alarm for m in read if m.alarm), ""),
+        mocked=any(m.mocked for m in read),
+        trouble=next((m.trouble for m in read if m.trouble), ""),
+    )
+
+
+def _location(device: str, said: Mapping[str, Any], received_at: datetime) -> Message:
+    coords, battery, extras = (_part(said.get(key)) for key in ("coords", "battery", "extras"))
+    level = _positive(battery.get("level"))
+    alarm = said.get("alarm") or extras.get("alarm") or ""
+    at = trouble = None
+    if said.get("timestamp") is not None:
+        at = _time(said["timestamp"])
+        trouble = "time" if at is None else None
+    rest = Message(
+        device=device,
+        at=at,
+        alarm=str(alarm)[:200],
+        battery_percent=round(level * 100, 1) if level is not None else None,
+        mocked=said.get("mock") is True,
+        trouble=trouble or "",
+    )
+    if coords.get("latitude") is None and coords.get("longitude") is None:
+        return msgspec.structs.replace(rest, heartbeat=True)
+    place = _place(coords.get("latitude"), coords.get("longitude"))
+    if trouble or place is None:
+        return msgspec.structs.replace(rest, trouble=trouble or "place")
+    fix = Fix(
+        device=device,
+        fixed_at=at or received_at,
+        lat=place[0],
+        lon=place[1],
+        accuracy_m=_positive(coords.get("accuracy")),
+        speed_kmh=_speed(coords.get("speed"), KMH_PER_MS),
+        course_deg=_course(coords.get("heading")),
+        altitude_m=_number(coords.get("altitude")),
+    )
+    return msgspec.structs.replace(rest, fixes=(fix,))
+
+
+def _part(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+# -- single values -----------------------------------------------------------------------------------------------------
+
+
+def _device(value: object) -> str:
+    named = str(value).strip() if isinstance(value, str | int) and not isinstance(value, bool) else ""
+    if not named:
+        raise MalformedMessage("the message names no device: set the device identifier in the app")
+    if len(named) > MAX_DEVICE_CHARS or not named.isprintable():
+        raise MalformedMessage(f"a device identifier has 1 to {MAX_DEVICE_CHARS} printable characters: set it anew in the app")
+    return named
+
+
+def _number(value: object) -> float | None:
+    """A finite number, or None for anything else."""
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        return None
+    try:
+        number = float(value)
+    except (ValueError, OverflowError):
+        return None
+    return number if isfinite(number) else None
+
+
+def _positive(value: object) -> float | None:
+    """As `_number`; 0 and less are how devices say that they do not know."""
+    number = _number(value)
+    return number if number is not None and number > 0 else None
+
+
+def _speed(value: object, kmh: float) -> float | None:
+    number = _number(value)
+    return number * kmh if number is not None and number >= 0 else None
+
+
+def _course(value: object) -> float | None:
+    number = _number(value)
+    return number % 360 if number is not None and 0 <= number <= 360 else None
+
+
+def _place(lat: object, lon: object) -> tuple[float, float] | None:
+    y, x = _number(lat), _number(lon)
+    if y is None or x is None or not (-90 <= y <= 90 and -180 <= x <= 180):
+        return None
+    return y, x
+
+
+def _time(value: object) -> datetime | None:
+    """An instant from seconds, milliseconds or a date and time; None when it is none of them."""
+    number = _number(value)
+    try:
+        if number is not None:
+            return _EPOCH + timedelta(seconds=number if abs(number) < _SECONDS_BELOW else number / 1000)
+        text = str(value).strip()
+        if "T" in text:
+            text = text.replace(" ", "+")  # a zone's plus that was not escaped arrives as a blank
+        at = datetime.fromisoformat(text)
+        return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
