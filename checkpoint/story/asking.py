@@ -26,11 +26,11 @@ from checkpoint.core.track import Fix, Track, TrackReading
 from checkpoint.core.verdict import WORST, Finding, Gate, Judgement, Verdict
 from checkpoint.story.told import AMOUNT, NAMES, PLATE, TIME, Question, Story, amount, instant, person
 
-_SCAN = re.compile(
+SCAN = re.compile(
     r"scan(?: of (?P<number>\d{6}-\d{7}))?(?: generation (?P<generation>\d+))?(?: (?P<medium>on paper|typed))?"
     rf"(?: \((?P<options>[^)]*)\))? says (?P<word>GO|HOLD|STOP): (?P<reasons>{NAMES})(?P<clauses>(?:; [^;]+)*)"
 )
-_EXPECT = re.compile(r"expect (?P<clauses>.+)")
+EXPECT = re.compile(r"expect (?P<clauses>.+)")
 
 
 def is_question(text: str) -> bool:
@@ -445,7 +445,7 @@ class Asker:
     def ask(self, q: Question) -> Iterator[str]:
         """What is wrong with the answers to one question."""
         world = known(self.story, q)
-        scan, expect = _SCAN.fullmatch(q.text), _EXPECT.fullmatch(q.text)
+        scan, expect = SCAN.fullmatch(q.text), EXPECT.fullmatch(q.text)
         verdict: Verdict | str | None = None
         if scan is not None:
             verdict = ask_gate(world, scan)

@@ -16,7 +16,9 @@ import random
 from datetime import UTC, datetime, timedelta
 from math import cos, radians, sin
 
-from checkpoint.core import geo
+import msgspec
+
+from checkpoint.core import datum, geo
 from checkpoint.core.geo import LonLat
 from checkpoint.core.loop import Boundary, Circle, Leg, Line, Loop, Name, Policy, Service, Station
 from checkpoint.core.track import Fix
@@ -146,6 +148,12 @@ def drive(
         )
         elapsed_s += every_s
     return fixes
+
+
+def as_gcj(fix: Fix) -> Fix:
+    """The fix as a source would tell it that says WGS-84 and gives GCJ-02."""
+    lon, lat = datum.wgs_to_gcj(fix.lon, fix.lat)
+    return msgspec.structs.replace(fix, lon=lon, lat=lat)
 
 
 def stand(begins: datetime, place: LonLat, *, duration_s: float, every_s: float, accuracy_m: float = 10.0) -> list[Fix]:

@@ -168,6 +168,9 @@ def _clauses(t: Teller, text: str | None) -> dict[str, float]:
         if (m := re.fullmatch(r"off (-?[\d.]+) m from km ([\d.]+) to km ([\d.]+)", clause)) is not None:
             found["off_m"], found["off_from_km"], found["off_to_km"] = (float(x) for x in m.groups())
             continue
+        if clause == "in GCJ-02":
+            found["gcj"] = 1.0
+            continue
         for name, pattern in _CLAUSES.items():
             if (m := re.fullmatch(pattern, clause)) is not None:
                 found[name] = amount(m["v"])
@@ -182,8 +185,9 @@ def _drives(t: Teller, m: re.Match[str]) -> None:
     if "off_m" in numbers and "off_from_km" not in numbers:
         numbers |= {"off_from_km": float(m["a"]), "off_to_km": float(m["b"])}
     late = t.recorded_at != t.at
+    gcj = bool(numbers.pop("gcj", 0.0))
     fixes = plain.drive(t.story.versions[0], m["leg"], t.at, float(m["a"]), float(m["b"]), **numbers)  # type: ignore[arg-type]
-    _moved(t, fixes, not late)
+    _moved(t, [plain.as_gcj(fix) for fix in fixes] if gcj else fixes, not late)
 
 
 def _stands(t: Teller, m: re.Match[str]) -> None:
