@@ -66,6 +66,7 @@ from kiosk.deeds import (
     offered,
 )
 from kiosk.knowledge import PACK_AGAIN, Knowledge
+from kiosk.scanner import is_tube
 
 UNDO_WITHIN = timedelta(minutes=15)
 TUBE_DAY = timedelta(hours=24)
@@ -250,7 +251,7 @@ def visit_since(view: View | None, station: str, now: datetime) -> datetime:
 def tube_number(text: str) -> str:
     """A tube's number as it is compared. Raises `Refused` when it can be none: half a barcode, a pass, a sentence."""
     number = "".join(text.split()).upper()
-    if not 4 <= len(number) <= 40 or not number.isascii() or not all(c.isalnum() or c in "-_." for c in number):
+    if not is_tube(number):
         raise Refused("no-tube")
     return number
 

@@ -81,6 +81,11 @@ class Sight:
     climbed: int
 
 
+def is_tube(text: str) -> bool:
+    """Whether a text can be a tube's number: half a barcode and a stranger's QR code cannot."""
+    return 4 <= len(text) <= 40 and text.isascii() and all(c.isalnum() or c in "-_." for c in text)
+
+
 # -- the library ------------------------------------------------------------------------------------------------------
 
 
