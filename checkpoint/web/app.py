@@ -20,6 +20,7 @@ from checkpoint.store import Store
 from checkpoint.ui import texts
 from checkpoint.watch import Watch
 from checkpoint.web.access import guarded
+from checkpoint.web.feed import Feed
 from checkpoint.web.house import House
 from checkpoint.web.hub import Hub
 from checkpoint.web.problems import Ours, Problem, on_http, on_problem
@@ -87,6 +88,7 @@ def create_app(
         watch=watch,
         now=now,
         hub=hub,
+        feed=Feed(store),
         texts=texts,
         throttle=Throttle(now),
         public_url=public_url.rstrip("/"),

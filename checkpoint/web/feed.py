@@ -16,6 +16,7 @@ from checkpoint.core.facts import (
     CrewJoined,
     DeviceBound,
     Fact,
+    LoopPublished,
     PassGranted,
     PassRefused,
     PassRequested,
@@ -71,8 +72,8 @@ class Feed:
     def _learn(self, recorded: Recorded) -> None:
         what = recorded.fact.what
         what = what.what if isinstance(what, Amended) else what
-        if isinstance(what, PassGranted):
-            self._scopes.setdefault(what.loop, {})
+        if isinstance(what, LoopPublished | PassGranted):
+            self._scopes.setdefault(what.loop, {}).setdefault(f"loop:{what.loop}", recorded.number)
         for loop, scope in self._scopes.items():
             self._grow(loop, scope, recorded.fact, recorded.number)
 
@@ -81,7 +82,7 @@ class Feed:
         what = fact.what.what if isinstance(fact.what, Amended) else fact.what
         names: list[str] = []
         if isinstance(what, PassGranted) and what.loop == loop:
-            names = [f"loop:{loop}", f"vehicle:{what.vehicle}", f"pass:{what.pass_id}", *(f"person:{p}" for p in what.crew)]
+            names = [f"vehicle:{what.vehicle}", f"pass:{what.pass_id}", *(f"person:{p}" for p in what.crew)]
         elif not _concerns(fact, [scope]):
             return
         elif isinstance(what, CrewJoined):

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from checkpoint.store import Store
     from checkpoint.ui import Texts
     from checkpoint.watch import Watch
+    from checkpoint.web.feed import Feed
     from checkpoint.web.hub import Hub
     from checkpoint.web.throttle import Throttle
 
@@ -30,6 +31,7 @@ class House:
     watch: Watch
     now: Callable[[], datetime]
     hub: Hub
+    feed: Feed
     texts: Callable[[str], Texts]
     throttle: Throttle
     public_url: str

@@ -5,7 +5,7 @@ Each module of endpoints keeps its own rows in `ROUTES`; this file puts them tog
 
 from __future__ import annotations
 
-from checkpoint.web import board, sign_in
+from checkpoint.web import api_records, api_station, board, sign_in
 from checkpoint.web.access import Rule
 from checkpoint.web.static import ROUTES as STATIC
 
@@ -13,4 +13,6 @@ TABLE: tuple[Rule, ...] = (
     *STATIC,
     *sign_in.ROUTES,
     *board.ROUTES,
+    *api_station.ROUTES,
+    *api_records.ROUTES,
 )
