@@ -225,7 +225,7 @@ class Watch:
         if loop is None:
             return None
         stale = watched.track_read_at is None or now - watched.track_read_at > TRACK_READ
-        if watched.track is None or stale or watched.track.loop != loop:
+        if watched.track is None or stale or watched.track.loop is not loop:
             watched.track, watched.track_read_at = Track(loop), now
             for fix in self._store.positions(watched.vehicle, since=now - TRACK_READ):
                 watched.track.add(fix)

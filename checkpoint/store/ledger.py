@@ -32,6 +32,7 @@ log = logging.getLogger(__name__)
 ZERO = bytes(32)
 # A sequence that jumps further than this is a mistake, not a gap.
 LONGEST_GAP = 1_000_000
+LARGEST_SEQ = 2**53
 # SQLite takes more, but a list of this length is found as fast in two.
 _AT_ONCE = 400
 
@@ -216,7 +217,7 @@ class Ledger:
         """What is wrong with a link's place in its chain (why, detail); an `Outcome` when it was held before; else None."""
         if head is not None and not head.chains_itself:
             return "not-chaining", "the ledger chains for this witness"
-        if not 1 <= seq < 1 << 62 or len(prev) != 32 or link_hash(prev, seq, raw) != own:
+        if not 1 <= seq <= LARGEST_SEQ or len(prev) != 32 or link_hash(prev, seq, raw) != own:
             return "hash-wrong", f"the hash of link {seq} does not fit its bytes"
         there = self._link(witness, seq)
         if there is not None:
@@ -294,7 +295,9 @@ class Ledger:
         known = self._db.rows("SELECT number FROM aside WHERE digest = ?", (digest,))
         if known:
             return int(known[0][0])
-        witness, place, prev, own = link or (None, seq, None, None)
+        # A number that no chain has may be larger than a column holds.
+        place = seq if seq is not None and 0 <= seq <= LARGEST_SEQ else None
+        witness, place, prev, own = link or (None, place, None, None)
         cursor = self._db.execute_sql(
             "INSERT INTO aside (digest, source, why, detail, fact_id, received_at, raw, linked, witness, seq, prev, hash)"
             " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",

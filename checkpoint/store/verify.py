@@ -24,6 +24,9 @@ from checkpoint.store.keys import Keys
 from checkpoint.store.ledger import ZERO, Gap, link_hash, row_seal, seal_of
 
 MOST_PROBLEMS = 50
+_KINDS: dict[str, type] = {
+    "seq": int, "prev": bytes, "hash": bytes, "number": int, "id": str, "kind": str, "at": int, "recorded_at": int, "raw": bytes,
+}  # fmt: skip
 
 
 class Problem(msgspec.Struct, frozen=True, kw_only=True):
@@ -104,8 +107,13 @@ class _Walk:
         signed: dict[int, bytes] = {}
         head = self._heads.get(witness)
         for row in self._links(witness):
-            seq, prev, own = row["seq"], row["prev"], row["hash"]
             links += 1
+            sound = all(isinstance(row[name], kind) for name, kind in _KINDS.items())
+            if not sound or not isinstance(row["received"], bytes | None):
+                # SQLite keeps what it is given; ours are always of these kinds.
+                yield _problem(witness, row, "holds something of another kind than we write")
+                continue
+            seq, prev, own = row["seq"], row["prev"], row["hash"]
             while expected < seq:
                 gap = gaps.pop(expected, None)
                 if gap is None or gap.last >= seq:
@@ -183,7 +191,7 @@ class _Walk:
             key = Ed25519PublicKey.from_public_bytes(self._public_keys[witness])
             try:
                 key.verify(signature, head_message(witness, signed_seq, signed_hash))
-            except InvalidSignature:
+            except (InvalidSignature, TypeError, AttributeError):
                 yield Problem(witness=witness, seq=signed_seq, what="the witness did not sign this head")
             if signed_seq in signed and signed[signed_seq] != signed_hash:
                 yield Problem(witness=witness, seq=signed_seq, what="is not the link that the witness signed")
@@ -200,7 +208,7 @@ class _Walk:
         for number, witness, seq, fact_id, raw in self._db.execute_sql("SELECT number, witness, seq, id, raw FROM facts"):
             try:
                 wanted = len(subjects(decode(raw)))
-            except Malformed:
+            except (Malformed, TypeError):
                 continue  # named above
             if counts.get(number, 0) > wanted:
                 yield Problem(
@@ -209,4 +217,5 @@ class _Walk:
 
 
 def _problem(witness: str, row: Mapping[str, Any], what: str) -> Problem:
-    return Problem(witness=witness, seq=row["seq"], number=row["number"], fact_id=row["id"], what=what)
+    seq, number = (row[name] if isinstance(row[name], int) else 0 for name in ("seq", "number"))
+    return Problem(witness=witness, seq=seq, number=number, fact_id=str(row["id"]), what=what)
