@@ -11,7 +11,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from checkpoint.core import passes, pins
-from checkpoint.core.facts import Fact, LoopPublished, PassGranted, WarningAnswered, WarningRaised
+from checkpoint.core.facts import Fact, HelpCalled, LoopPublished, PassGranted, WarningAnswered, WarningRaised
 from checkpoint.core.passes import PROVINCES
 from checkpoint.store import Store
 from checkpoint.ui import texts
@@ -355,3 +355,87 @@ def test_the_snapshot_has_every_truck_under_way(client: TestClient, desk: Post, 
     client.app.state.house.watch.settle()  # type: ignore[attr-defined]
     rows = client.get("/api/v1/vehicles", headers=bearer("coordinator")).json()["vehicles"]
     assert [row["vehicle"] for row in rows] == ["浙C12345"]
+
+
+# -- positions ------------------------------------------------------------------------------------------------------------
+
+OSMAND = "/api/v1/positions/osmand"
+AT_S = int(T0.timestamp())
+
+
+def bound(desk: Post, device: str = "824517") -> str:
+    desk("/devices", {"device": device, "vehicle": "浙C12345"})
+    return device
+
+
+def test_a_message_as_traccar_client_10_sends_it_moves_the_truck(
+    client: TestClient, store: Store, desk: Post, bearer: Callable[[str], dict[str, str]]
+) -> None:
+    granted = desk(f"/pass-requests/{desk('/pass-requests', wish()).json()['request']}/grant")
+    assert granted.status_code == 200
+    bound(desk)
+    body = f"id=824517&lat=28.1&lon=120.6&timestamp={AT_S}&accuracy=5.0&speed=37.8&bearing=1.5&batt=81.0&charge=0"
+    form = {"Content-Type": "application/x-www-form-urlencoded"}
+    assert client.post(OSMAND, content=body, headers=form).status_code == 200
+    client.app.state.house.watch.settle()  # type: ignore[attr-defined]
+    [truck] = client.get("/api/v1/vehicles", headers=bearer("coordinator")).json()["vehicles"]
+    assert (truck["lat"], truck["lon"]) == (28.1, 120.6)
+    [fix] = store.positions("浙C12345")
+    assert fix.speed_kmh == pytest.approx(70.0, abs=0.1)
+
+
+def test_the_three_generations_of_the_app_are_taken_on_one_address(client: TestClient, store: Store, desk: Post) -> None:
+    bound(desk)
+    query = f"id=824517&lat=28.0&lon=120.6&timestamp={AT_S}"
+    assert client.get(f"{OSMAND}?{query}").status_code == 200
+    assert client.post(f"{OSMAND}?{query.replace(str(AT_S), str(AT_S + 1))}").status_code == 200
+    location = {"timestamp": (T0 + timedelta(seconds=2)).isoformat(), "coords": {"latitude": 28.0, "longitude": 120.6}}
+    assert client.post(OSMAND, json={"device_id": "824517", "location": location}).status_code == 200
+    assert len(store.positions("浙C12345")) == 3
+
+
+def test_a_message_sent_again_is_taken_once(client: TestClient, store: Store, desk: Post) -> None:
+    bound(desk)
+    for _ in range(3):
+        assert client.get(f"{OSMAND}?id=824517&lat=28.0&lon=120.6&timestamp={AT_S}").status_code == 200
+    assert len(store.positions("浙C12345")) == 1
+
+
+def test_a_known_phone_is_never_blocked_by_what_it_sent(client: TestClient, store: Store, desk: Post) -> None:
+    bound(desk)
+    for query in (
+        "lat=95&lon=120",
+        "lat=abc&lon=120",
+        "lat=28&lon=120&timestamp=sometime",
+        f"lat=28&lon=120&timestamp={AT_S + 86400}",
+        "notificationToken=abc",
+        "timestamp=1&batt=5",
+    ):
+        assert client.get(f"{OSMAND}?id=824517&{query}").status_code == 200, query
+    assert client.post(f"{OSMAND}?id=824517", content=b"{{{", headers={"Content-Type": "application/json"}).status_code == 200
+    assert len(store.aside(source="device:824517")) == 4
+    assert store.positions("浙C12345") == []
+
+
+def test_an_unknown_phone_is_told_so_and_its_position_waits_to_be_bound(client: TestClient, store: Store, desk: Post) -> None:
+    assert client.get(f"{OSMAND}?id=999&lat=28.0&lon=120.6&timestamp={AT_S}").status_code == 404
+    assert [s.device for s in store.strangers()] == ["999"]
+    desk("/devices", {"device": "999", "vehicle": "浙C12345"})
+    assert client.get(f"{OSMAND}?id=999&lat=28.0&lon=120.6&timestamp={AT_S}").status_code == 200
+    assert len(store.positions("浙C12345")) == 1
+
+
+@pytest.mark.parametrize("query", ["", "lat=28&lon=120", "id=&lat=28&lon=120", f"id={'9' * 500}&lat=28&lon=120"])
+def test_a_message_from_nobody_is_refused(client: TestClient, query: str) -> None:
+    assert client.get(f"{OSMAND}?{query}").status_code == 400
+
+
+def test_the_apps_alarm_button_calls_for_help_once(client: TestClient, store: Store, desk: Post) -> None:
+    bound(desk)
+    for _ in range(2):
+        client.get(f"{OSMAND}?id=824517&lat=28.0&lon=120.6&timestamp={AT_S}&alarm=sos")
+    assert [f.what.words for f in store.facts_of("vehicle:浙C12345") if isinstance(f.what, HelpCalled)] == ["SOS"]
+
+
+def test_the_server_says_that_it_lives(client: TestClient) -> None:
+    assert client.get("/livez").json()["status"] == "ok"

@@ -1,0 +1,74 @@
+"""Positions from phones' apps, and the sign of life of the server itself.
+
+The law of this file: an app that is refused keeps its oldest message at the head of its queue and sends nothing behind it. So a
+known device is answered 200 whatever it sent, and what could not be used is kept aside; refused is only what its owner can mend:
+no device number (400), a number that is bound to no truck (404, the position kept apart until it is), and no room (503).
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response
+
+from checkpoint.core.facts import Fact, HelpCalled, digest_id
+from checkpoint.decoders import osmand
+from checkpoint.web.access import ANYONE, Rule
+from checkpoint.web.api import answer
+from checkpoint.web.house import House, house_of
+from checkpoint.web.problems import Problem
+
+MESSAGE_BYTES = 256 * 1024
+RETRY_S = 60
+
+
+async def take_osmand(request: Request) -> Response:
+    """One message of Traccar Client or OsmAnd, in any of its three forms."""
+    house, received_at = house_of(request), house_of(request).now()
+    body = await request.body()
+    query, form = request.url.query, request.headers.get("content-type", "")
+    try:
+        message = osmand.decode(request.method, query, form, body, received_at)
+    except osmand.MalformedMessage:
+        raise Problem(400, "no-device") from None
+    received = query.encode() or body
+    await run_in_threadpool(_take, house, message, received, received_at)
+    return answer({"device": message.device, "fixes": len(message.fixes), "trouble": message.trouble})
+
+
+def _take(house: House, message: osmand.Message, received: bytes, received_at: datetime) -> None:
+    taken = house.intake.take_fixes(message.fixes)
+    if taken.refused:
+        raise Problem(503, "busy", headers={"Retry-After": str(RETRY_S)})
+    vehicle = house.intake.vehicle_of(message.device, received_at)
+    if vehicle is None:
+        raise Problem(404, "unknown-device")
+    if message.trouble:
+        house.store.set_aside(f"device:{message.device}", received, f"position-{message.trouble}")
+    if message.alarm == "sos":
+        _call_help(house, message, vehicle, received, received_at)
+
+
+def _call_help(house: House, message: osmand.Message, vehicle: str, received: bytes, received_at: datetime) -> None:
+    """The app's SOS button is a call for help. The same message again, sent until it is answered, is the same call."""
+    last = message.fixes[-1].fixed_at if message.fixes else message.at
+    at = min(last or received_at, received_at)
+    name = digest_id("sos", message.device, at.isoformat() if last else received.decode("utf-8", "replace"))
+    if house.store.fact(name) is None:
+        what = HelpCalled(person="", vehicle=vehicle, words="SOS")
+        house.intake.record(Fact(id=name, at=at, witness=f"phone:{digest_id('device', message.device)[:12]}", what=what))
+
+
+async def livez(request: Request) -> Response:
+    """Whether the server answers and can read its ledger."""
+    house = house_of(request)
+    number = await run_in_threadpool(house.store.last_number)
+    return answer({"status": "ok", "facts": number, "server_time": house.now()})
+
+
+ROUTES = (
+    Rule("/api/v1/positions/osmand", ("GET", "POST"), take_osmand, (ANYONE,), body_bytes=MESSAGE_BYTES),
+    Rule("/livez", ("GET",), livez, (ANYONE,)),
+)
