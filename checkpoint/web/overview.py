@@ -81,8 +81,10 @@ def geojson(loops: Sequence[Loop], lang: str, track: Sequence[LonLat] = ()) -> d
     """
     features = []
     view = around(track, 0.15) if track else bounds(loops)
-    west, south, east, north = bounds(loops, 0.5) if loops else view
-    step = step_deg(max(view[2] - view[0], view[3] - view[1]))
+    extent = max(view[2] - view[0], view[3] - view[1])
+    step = step_deg(extent)
+    # The picture may be any shape: the graticule goes on for one extent beyond it, every way.
+    west, south, east, north = view[0] - extent, view[1] - extent, view[2] + extent, view[3] + extent
     features += [_feature("graticule", "LineString", [(x, south), (x, north)]) for x in ticks(west, east, step)]
     features += [_feature("graticule", "LineString", [(west, y), (east, y)]) for y in ticks(south, north, step)]
     for loop in loops:

@@ -18,6 +18,11 @@ from checkpoint.web.board_data import Truck
 # How a value is read, by its name: everything else is shown as it is.
 _SPANS = frozenset({"waited_s", "interval_s", "age_s", "lists_age_s", "over_s", "late_s", "gap_s", "driven_s", "stood_s"})
 _STATIONS = frozenset({"station", "place", "seen", "expected", "from", "to", "last", "next"})
+# Values that are one of a few, and the catalogue's name for the choice.
+_CHOICES = {
+    "state": "state", "test": "test", "result": "result", "shown": "word", "word": "word", "colour": "colour",
+    "reason": "reason", "why": "why", "leg": "board.leg", "medium": "medium", "finding": "finding", "code": "colour",
+}  # fmt: skip
 _HIDDEN = frozenset({"person"})
 
 
@@ -42,7 +47,8 @@ class Words:
             "ago": self.ago,
             "place_of": self.place_of,
             "ladder_note": self.ladder_note,
-            "value_of": self.value,
+            "label_of": self.label,
+            "told": self.told,
         }
 
     def station_name(self, loop: str, station: str) -> str:
@@ -112,13 +118,18 @@ class Words:
             return self.t("app.yes") if value else self.t("app.no")
         if isinstance(value, int | float):
             return self._number(name, value)
-        for kind in ("state", "test", "result", "shown", "colour", "reason", "why", "leg", "place"):
-            key = f"{ {'shown': 'word', 'leg': 'board.leg'}.get(kind, kind) }.{value}"
-            if name == kind and key in self.t:
-                return self.t(key)
+        key = f"{_CHOICES.get(name, '')}.{value}"
+        if key in self.t:
+            return self.say(key, {})
         if name in _STATIONS:
             return self.station_name("", str(value))
         return self.names.get(str(value), str(value))
+
+    def told(self, name: str, value: object) -> str:
+        """A field of a fact as a person reads it; lists are joined, people and stations named."""
+        if isinstance(value, tuple | list):
+            return self.t("board.comma").join(self.told(name, each) for each in value)
+        return self.value(name, value)
 
     def _number(self, name: str, value: float) -> str:
         if name in _SPANS or (name.endswith("_s") and abs(value) >= 60):
