@@ -401,11 +401,11 @@ def _signed_head(kiosk: Kiosk, head: _Head | None, entries: Sequence[Entry]) -> 
         Ed25519PublicKey.from_public_bytes(kiosk.public_key).verify(signature, head_message(kiosk.witness, head.seq, head.hash))
     except (ValueError, InvalidSignature):
         raise Refused("the head is not signed by this kiosk - at `$.head.signature`") from None
-    for entry in entries:
-        if entry.seq is not None and entry.seq > head.seq:
-            raise Refused(f"the head is behind its own link {entry.seq} - at `$.head.seq`")
-        if entry.seq == head.seq and entry.hash != head.hash:
-            raise Refused("the head is not the hash of its own link - at `$.head.hash`")
+    if any(entry.seq is not None and entry.seq > head.seq for entry in entries):
+        raise Refused("the head is behind its own links - at `$.head.seq`")
+    there = [entry.hash for entry in entries if entry.seq == head.seq]
+    if there and head.hash not in there:
+        raise Refused("the head is not the hash of its own link - at `$.head.hash`")
     return Signed(head.seq, head.hash, signature)
 
 
