@@ -92,6 +92,12 @@ def _to_segment(ax: float, ay: float, bx: float, by: float) -> tuple[float, floa
     return hypot(ax + t * dx, ay + t * dy), t
 
 
+def off_chord_m(place: LonLat, a: LonLat, b: LonLat) -> float:
+    """Metres from a place to the straight piece between two others, in the plane at the place."""
+    kx, ky = scale_m(place[1])
+    return _to_segment((a[0] - place[0]) * kx, (a[1] - place[1]) * ky, (b[0] - place[0]) * kx, (b[1] - place[1]) * ky)[0]
+
+
 class Near(NamedTuple):
     """The place on a path nearest to one asked about: how far off, how far along, and on which segment."""
 

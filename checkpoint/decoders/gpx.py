@@ -1,0 +1,111 @@
+"""GPX 1.0 and 1.1 -> the tracks and routes in it.
+
+The law of this file: whatever is wrong with a file comes out as one `MalformedGpx` whose text says what to do; a file with
+entities or a document type is refused before anything is expanded. Points keep their order; times may be missing.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from math import isfinite
+from typing import Literal, Protocol
+from xml.etree.ElementTree import ParseError
+
+import gpxpy
+import gpxpy.gpx
+import msgspec
+from defusedxml import DefusedXmlException
+from defusedxml.ElementTree import fromstring
+
+MAX_BYTES = 20 * 1024 * 1024
+MAX_POINTS = 200_000
+
+
+class MalformedGpx(ValueError):
+    """The bytes are not a GPX file with a drive in it; the text says what to do."""
+
+
+class Point(msgspec.Struct, frozen=True):
+    """A place of a drive, degrees, and when it was passed (None: not said)."""
+
+    lon: float
+    lat: float
+    at: datetime | None = None
+
+
+class Trace(msgspec.Struct, frozen=True, kw_only=True):
+    """One track (its segments joined in order) or one route of a file."""
+
+    kind: Literal["track", "route"]
+    name: str
+    points: tuple[Point, ...]
+
+
+def decode(data: bytes) -> tuple[Trace, ...]:
+    """The tracks, then the routes, that have at least one point. Raises `MalformedGpx`."""
+    if len(data) > MAX_BYTES:
+        raise MalformedGpx(f"the file is larger than {MAX_BYTES} bytes: cut it to the drive that is meant")
+    text = _text(data)
+    try:
+        root = fromstring(text.encode(), forbid_dtd=True)
+    except DefusedXmlException:
+        raise MalformedGpx("the file defines entities or a document type: export it again without them") from None
+    except (ParseError, ValueError, RecursionError) as error:
+        raise MalformedGpx(f"the file is not whole XML ({error}): export or download it again") from None
+    if root.tag.rsplit("}", 1)[-1] != "gpx":
+        raise MalformedGpx(f"the file holds <{root.tag.rsplit('}', 1)[-1][:40]}>, not <gpx>: export the drive as GPX")
+    try:
+        read = gpxpy.parse(text)
+    except (gpxpy.gpx.GPXException, ValueError, TypeError, KeyError, AttributeError) as error:
+        # The library lets what it stumbles over through as it is; for the reader it is all the same.
+        raise MalformedGpx(f"a value in the file cannot be read ({error}): export it again") from None
+    traces = [
+        *(_trace("track", track.name, [p for segment in track.segments for p in segment.points]) for track in read.tracks),
+        *(_trace("route", route.name, route.points) for route in read.routes),
+    ]
+    found = tuple(trace for trace in traces if trace.points)
+    if not found:
+        raise MalformedGpx("there is no track and no route with points in the file: record or draw one, then export it")
+    if sum(len(trace.points) for trace in found) > MAX_POINTS:
+        raise MalformedGpx(f"there are more than {MAX_POINTS} points in the file: cut it to the drive that is meant")
+    return found
+
+
+def _text(data: bytes) -> str:
+    """The characters, by byte order mark, by what the XML declaration says, or as UTF-8. The declaration itself goes."""
+    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        encoding = "utf-16"
+    else:
+        said = re.match(rb'(?:\xef\xbb\xbf)?\s*<\?xml[^>]{0,200}?encoding=["\']([A-Za-z0-9._-]{1,40})["\']', data)
+        encoding = said[1].decode() if said else "utf-8-sig"
+    if encoding.lower() in ("utf-8", "utf8"):
+        encoding = "utf-8-sig"
+    try:
+        text = data.decode(encoding)
+    except (UnicodeError, LookupError):
+        raise MalformedGpx(f"the characters are not {encoding.removesuffix('-sig')}: export the file as UTF-8") from None
+    return re.sub(r"^\s*<\?xml[^>]*\?>", "", text, count=1)
+
+
+class _Located(Protocol):
+    """What the library calls a point."""
+
+    longitude: float
+    latitude: float
+    time: datetime | None
+
+
+def _trace(kind: Literal["track", "route"], name: str | None, points: Sequence[_Located]) -> Trace:
+    return Trace(kind=kind, name=(name or "").strip()[:200], points=tuple(_point(p) for p in points))
+
+
+def _point(point: _Located) -> Point:
+    lon, lat = float(point.longitude), float(point.latitude)
+    if not (isfinite(lon) and isfinite(lat) and -180 <= lon <= 180 and -90 <= lat <= 90):
+        raise MalformedGpx(f"lat={lat} lon={lon} is no place on earth: correct or delete that point")
+    at = point.time
+    if at is not None:
+        at = at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+    return Point(lon, lat, at)
