@@ -59,7 +59,7 @@ def _quiet(common: argparse.ArgumentParser) -> argparse.ArgumentParser:
     """The same options again, to be given after the command too, without undoing what was given before it."""
     again = argparse.ArgumentParser(add_help=False)
     for action in common._actions:
-        again.add_argument(*action.option_strings, type=action.type, default=argparse.SUPPRESS, help=action.help)
+        again.add_argument(*action.option_strings, type=action.type or str, default=argparse.SUPPRESS, help=action.help)
     return again
 
 

@@ -1,0 +1,182 @@
+"""The kiosk's page in a real Chromium: a fake camera shows passes, keys are typed, and the desk is the real one.
+
+The server behind the kiosk is the real one too, in this process.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import uvicorn
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from checkpoint.core import passes
+from kiosk.app import create_app
+from tests.ground import T0
+from tests.station import PIN, Ground, ground, jpeg, picture
+
+playwright = pytest.importorskip("playwright.sync_api")
+
+pytestmark = pytest.mark.browser
+CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
+AXE = Path(sys.prefix, "front-end", "node_modules", "axe-core", "axe.min.js")
+SWITCHES = [
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync", "--mute-audio",
+]  # fmt: skip
+
+
+@contextmanager
+def served(g: Ground) -> Iterator[str]:
+    """The kiosk's page on a port of its own; yields its address."""
+    listener = socket.socket()
+    listener.bind(("127.0.0.1", 0))
+    listener.listen(64)
+    server = uvicorn.Server(uvicorn.Config(create_app(g.kiosk, start_link=False), log_level="error", lifespan="on"))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+    thread.start()
+    deadline = time.monotonic() + 10
+    while not server.started and time.monotonic() < deadline:
+        time.sleep(0.02)
+    try:
+        yield f"http://localhost:{listener.getsockname()[1]}/"
+    finally:
+        server.should_exit = True
+        thread.join(10)
+        listener.close()
+
+
+@pytest.fixture(scope="module")
+def engine() -> Iterator[Any]:
+    if not Path(CHROMIUM).exists():
+        pytest.skip(f"no Chromium at {CHROMIUM}")
+    with playwright.sync_playwright() as found:
+        yield found.chromium
+
+
+@pytest.fixture
+def g(tmp_path: Path) -> Iterator[Ground]:
+    with ground(tmp_path) as found:
+        yield found
+
+
+@contextmanager
+def browser_at(engine: Any, address: str, *switches: str, refused: bool = False, lang: str = "zh-CN") -> Iterator[Any]:
+    """A page at an address, its console listened to: nothing may go wrong there."""
+    browser = engine.launch(executable_path=CHROMIUM, args=[*SWITCHES, *switches])
+    try:
+        context = browser.new_context(
+            locale=lang, viewport={"width": 1280, "height": 800}, permissions=[] if refused else ["camera"]
+        )
+        page = context.new_page()
+        wrong: list[str] = []
+        page.on("pageerror", lambda error: wrong.append(str(error)))
+        page.on(
+            "console", lambda said: wrong.append(said.text) if said.type == "error" and "status of 4" not in said.text else None
+        )
+        page.goto(address)
+        yield page
+        assert wrong == []
+    finally:
+        browser.close()
+
+
+def camera(folder: Path, text: str) -> tuple[str, ...]:
+    """Switches for a camera that shows one picture for ever."""
+    film = folder / "film.mjpeg"
+    film.write_bytes(jpeg(picture(text, side=720)) * 4)
+    return ("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream", f"--use-file-for-fake-video-capture={film}")
+
+
+def seen(page: Any) -> tuple[str, str]:
+    """The word and the first reason on the page."""
+    page.wait_for_selector(".verdict-fill", timeout=15000)
+    return page.get_attribute(".verdict-fill", "data-word"), page.get_attribute(".verdict-fill .first", "data-reason")
+
+
+def granted(g: Ground) -> str:
+    number = g.pass_()
+    g.tested(number)
+    g.pull()
+    return g.live(number)
+
+
+def expired(g: Ground) -> str:
+    number = g.pass_(expires=T0 + timedelta(hours=1))
+    g.tested(number)
+    g.pull()
+    text = g.live(number)
+    g.clock.forward(hours=1)
+    g.pull()
+    return text
+
+
+def revoked(g: Ground) -> str:
+    number = g.pass_()
+    g.tested(number)
+    g.revoke(number)
+    g.pull()
+    return g.live(number)
+
+
+def forged(g: Ground) -> str:
+    number = g.pass_()
+    real = passes.read(g.sheet(number), g.store.registry.trusted_keys()).pass_
+    return passes.seal(real, Ed25519PrivateKey.generate())
+
+
+def foreign(g: Ground) -> str:
+    return "HTTPS://EXAMPLE.ORG/MENU"
+
+
+@pytest.mark.parametrize(
+    ("shown", "word", "reason"),
+    [
+        (granted, "GO", "in-order"),
+        (expired, "STOP", "pass-expired"),
+        (revoked, "STOP", "pass-revoked"),
+        (forged, "STOP", "not-genuine"),
+        (foreign, "STOP", "not-genuine"),
+    ],
+    ids=lambda value: getattr(value, "__name__", None),
+)
+def test_a_pass_held_to_the_camera_gets_its_verdict(
+    engine: Any, g: Ground, tmp_path: Path, shown: Callable[[Ground], str], word: str, reason: str
+) -> None:
+    text = shown(g)
+    with served(g) as address, browser_at(engine, address, *camera(tmp_path, text)) as page:
+        assert seen(page) == (word, reason)
+        time.sleep(1)  # the camera goes on seeing it: that is one look, not a flood
+    assert g.kiosk.outbox.depth().waiting == 1
+    g.push()
+    assert g.store.verify().problems == ()
+
+
+def test_a_refused_camera_is_said_and_the_number_can_be_typed(engine: Any, g: Ground) -> None:
+    number = g.pass_()
+    g.tested(number)
+    g.pull()
+    with served(g) as address, browser_at(engine, address, "--use-fake-device-for-media-stream", refused=True) as page:
+        page.wait_for_selector("#camera-says[data-now=refused]", timeout=10000)
+        assert page.is_visible("#camera-again")
+        page.fill("#number-text", f"{number}-{passes.check_character(number)}")
+        page.press("#number-text", "Enter")
+        # Typed, so nobody has seen a seal: staff compare plate and names first.
+        assert seen(page) == ("HOLD", "paper-not-compared")
+
+
+def test_no_camera_at_all_is_said_with_a_way_on(engine: Any, g: Ground) -> None:
+    with served(g) as address, browser_at(engine, address) as page:
+        page.wait_for_selector("#camera-says[data-now=none]", timeout=10000)
+        assert page.is_visible("#camera-again")
+        assert page.is_visible("#number-text")
