@@ -4,6 +4,6 @@ source: domain 5, defaults: decisive beyond three half-widths by 2
 2022-04-20 06:00:00  pass 330304-0000001 granted for 浙C12345, crew wang, until 2022-05-19
 2022-04-20 08:30:00  at depot: loaded 40 parcels, seal A1
 2022-04-20 08:50:00  at depot: scanned out
-2022-04-20 09:00:00  drives from km 0 to km 40 outbound, at 60 km/h, off 600 m from km 19.5 to km 25.5
+2022-04-20 09:00:00  drives from km 0 to km 40 outbound, at 60 km/h, off 500 m from km 19.5 to km 25.5
 2022-04-20 09:20:59  expect no off-loop
 2022-04-20 09:21:00  expect off-loop yellow since 09:20

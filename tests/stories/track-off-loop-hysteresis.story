@@ -8,5 +8,5 @@ source: domain 5, defaults: return inside 80 %
 2022-04-20 09:20:00  drives from km 20 to km 24 outbound, at 60 km/h, off 400 m
 2022-04-20 09:25:00  drives from km 25 to km 29 outbound, at 60 km/h, off 140 m
 2022-04-20 09:29:30  expect one off-loop yellow since 09:20
-2022-04-20 09:30:00  drives from km 30 to km 40 outbound, at 60 km/h, off 100 m
+2022-04-20 09:30:00  drives from km 30 to km 40 outbound, at 60 km/h, off 115 m
 2022-04-20 09:35:00  expect no off-loop; one off-loop since 09:20 ended 09:24 to 09:30
