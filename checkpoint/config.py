@@ -158,6 +158,12 @@ SETTINGS: tuple[Setting, ...] = (
         name="SERVER_URL", cast=_url, default="http://127.0.0.1:8000", purpose="address under which the kiosk reaches the server"
     ),
     Setting(
+        name="FIRST_PASSWORD",
+        cast=str,
+        default="",
+        purpose="password that every role gets at the first start, for demonstrations; each gets its own random one when empty",
+    ),
+    Setting(
         name="CLOCK",
         cast=_clock,
         default="",
@@ -181,6 +187,7 @@ class Config:
     kiosk_data: Path
     kiosk_token: str
     server_url: str
+    first_password: str
     now: Now
 
 

@@ -228,12 +228,15 @@ _HASHER = PasswordHasher()
 _NO_ACCOUNT = _HASHER.hash(secrets.token_urlsafe(16))
 
 
-def first_passwords(store: Store) -> dict[str, str]:
-    """Give every role that has no password yet a new one. Returns those made now, by role, to be printed once."""
+def first_passwords(store: Store, given: str = "") -> dict[str, str]:
+    """Give every role that has no password yet one of its own, or the one `given` for a demonstration.
+
+    Returns those made now, by role, to be printed once.
+    """
     made: dict[str, str] = {}
     for role in WITH_PASSWORD:
         if store.registry.password(role) is None:
-            made[role] = readable_password()
+            made[role] = given or readable_password()
             store.registry.set_password(role, _HASHER.hash(made[role]))
     return made
 

@@ -1,0 +1,279 @@
+"""`checkpoint ...`: what can be done from a shell. Each command is one function; its words are in the catalogues.
+
+Results go to standard output, complaints to standard error. 0: done. 1: done, and the answer is no. 2: asked wrongly.
+3: something here is in the way (a port, a setting, a file).
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import sys
+from collections.abc import Callable, Coroutine, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import httpx
+import msgspec
+
+from checkpoint import config
+from checkpoint.config import Misconfigured
+from checkpoint.core.datum import Datum
+from checkpoint.core.loop import LEGS, MalformedLoop, parse
+from checkpoint.ui import Texts, texts
+
+if TYPE_CHECKING:
+    _Commands = argparse._SubParsersAction[argparse.ArgumentParser]
+
+DONE, NO, ASKED_WRONGLY, IN_THE_WAY = range(4)
+_DATUMS: dict[str, Datum] = {"wgs84": "WGS-84", "gcj02": "GCJ-02"}
+Command = Callable[[argparse.Namespace, Texts], int]
+
+
+def language() -> str:
+    """The language of this shell: Chinese where its locale is, else English."""
+    locale = os.environ.get("LC_ALL") or os.environ.get("LC_MESSAGES") or os.environ.get("LANG") or ""
+    return "zh" if locale.lower().startswith("zh") else "en"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit code."""
+    t = texts(language())
+    asked = _parser(t).parse_args(arguments)
+    command: Command = asked.command
+    try:
+        return command(asked, t)
+    except Misconfigured as error:
+        for problem in error.problems:
+            print(t("cli.setting", problem=problem), file=sys.stderr)
+    except OSError as error:
+        print(_in_the_way(error, t), file=sys.stderr)
+    except KeyboardInterrupt:
+        return DONE
+    return IN_THE_WAY
+
+
+def _in_the_way(error: OSError, t: Texts) -> str:
+    from checkpoint.serving import PortTaken
+
+    if isinstance(error, PortTaken):
+        return t("cli.port-taken", host=error.host, port=error.port, why=error.why, setting=error.setting)
+    return t("cli.file", file=error.filename or "", why=error.strerror or str(error))
+
+
+def _parser(t: Texts) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="checkpoint", description=t("cli.help"))
+    commands = parser.add_subparsers(required=True, metavar=t("cli.help.command"))
+
+    def add(name: str, command: Command, under: _Commands = commands) -> argparse.ArgumentParser:
+        words = t(f"cli.help.{name.replace(' ', '-')}")
+        made = under.add_parser(name.split()[-1], help=words, description=words)
+        made.set_defaults(command=command)
+        return made
+
+    def group(name: str) -> _Commands:
+        made = commands.add_parser(name, help=t(f"cli.help.{name}"), description=t(f"cli.help.{name}"))
+        return made.add_subparsers(required=True, metavar=t("cli.help.command"))
+
+    add("serve", serve)
+    demo_ = add("demo", demo)
+    demo_.add_argument("--empty", action="store_true", help=t("cli.help.empty"))
+    demo_.add_argument("--keep", action="store_true", help=t("cli.help.keep"))
+    _fleet_options(demo_, t)
+    simulate_ = add("simulate", simulate)
+    _fleet_options(simulate_, t)
+    simulate_.add_argument("--journeys", type=_count, metavar="N", help=t("cli.help.journeys"))
+    simulate_.add_argument("--server", metavar="URL", help=t("cli.help.server"))
+    story_ = add("story", story)
+    story_.add_argument("files", nargs="+", metavar="FILE", help=t("cli.help.story-files"))
+    add("verify", verify)
+    loops = group("loop")
+    check = add("loop check", loop_check, loops)
+    check.add_argument("file", type=Path, metavar="FILE", help=t("cli.help.loop-file"))
+    line = add("loop line", loop_line, loops)
+    line.add_argument("file", type=Path, metavar="FILE.gpx", help=t("cli.help.gpx-file"))
+    line.add_argument("--datum", choices=tuple(_DATUMS), default="wgs84", help=t("cli.help.datum"))
+    kiosks = group("kiosk")
+    token = add("kiosk token", kiosk_token, kiosks)
+    token.add_argument("station", metavar="STATION", help=t("cli.help.station"))
+    token.add_argument("--password", help=t("cli.help.password"))
+    token.add_argument("--server", metavar="URL", help=t("cli.help.server"))
+    return parser
+
+
+def _fleet_options(parser: argparse.ArgumentParser, t: Texts) -> None:
+    parser.add_argument("--seed", type=_count, default=42, metavar="N", help=t("cli.help.seed"))
+    parser.add_argument("--speed", type=_speed, default=1.0, metavar="X", help=t("cli.help.speed"))
+
+
+def _count(text: str) -> int:
+    number = int(text)
+    if not 1 <= number <= 1_000_000:
+        raise ValueError(text)
+    return number
+
+
+def _speed(text: str) -> float:
+    number = float(text)
+    if not 0 < number <= 3600:
+        raise ValueError(text)
+    return number
+
+
+# -- the server -----------------------------------------------------------------------------------------------------------
+
+
+def serve(asked: argparse.Namespace, t: Texts) -> int:
+    """Run the server until it is told to end."""
+    from checkpoint import serving
+    from checkpoint.store import StorageFailed, WrongKey
+
+    settings = config.load()
+
+    def begun(passwords: dict[str, str]) -> None:
+        print(t("cli.serve.listening", address=settings.public_url), flush=True)
+        if passwords and not settings.first_password:
+            print(t("cli.serve.passwords"), flush=True)
+            for role, password in passwords.items():
+                print(f"  {t(f'role.{role}')}: {password}", flush=True)
+
+    taken = serving.listen(settings.host, settings.port)
+    serving.log_in_utc()
+    try:
+        return serving.serve(settings, begun, [taken])
+    except (StorageFailed, WrongKey) as error:
+        print(t("cli.store", why=str(error)), file=sys.stderr)
+        return IN_THE_WAY
+
+
+def verify(asked: argparse.Namespace, t: Texts) -> int:
+    """Walk the ledger: is everything there, and unchanged?"""
+    from checkpoint.store import StorageFailed, Store, WrongKey
+
+    settings = config.load()
+    if not settings.database.exists():
+        raise FileNotFoundError(2, os.strerror(2), str(settings.database))
+    try:
+        store = Store.open(settings.database, settings.now)
+    except (StorageFailed, WrongKey) as error:
+        print(t("cli.store", why=str(error)), file=sys.stderr)
+        return IN_THE_WAY
+    try:
+        found = store.verify()
+    finally:
+        store.close()
+    for witness, count in sorted(found.witnesses.items()):
+        print(t("cli.verify.witness", witness=witness, count=count))
+    for gap in found.waiting:
+        print(t("cli.verify.waiting", witness=gap.witness, first=gap.first, last=gap.last))
+    for problem in found.problems:
+        print(t("cli.verify.problem", problem=str(problem)))
+    print(t("cli.verify.ok" if found.ok else "cli.verify.broken", count=found.facts_count))
+    return DONE if found.ok else NO
+
+
+# -- the demonstration ----------------------------------------------------------------------------------------------------
+
+
+def demo(asked: argparse.Namespace, t: Texts) -> int:
+    """Server, kiosk and a simulated fleet; or, with --empty, a real installation with nothing in it."""
+    from checkpoint.demo import playing
+
+    settings = config.load()
+    if asked.empty:
+        return playing.empty(settings, t)
+    return playing.play(settings, t, seed=asked.seed, speed=asked.speed, keep=asked.keep)
+
+
+def simulate(asked: argparse.Namespace, t: Texts) -> int:
+    """Drive a fleet before a running server."""
+    from checkpoint.simulator.playing import simulated
+
+    settings = config.load()
+    server = asked.server or settings.server_url
+    if not settings.first_password:
+        print(t("cli.password-wanted"), file=sys.stderr)
+        return ASKED_WRONGLY
+    now = settings.now
+    if asked.speed != 1:
+        now = config.Clock(config.utc_now(), asked.speed)
+    return _spoken(
+        t, simulated(server, settings.first_password, seed=asked.seed, now=now, journeys=asked.journeys, say=print, t=t)
+    )
+
+
+# -- loops, kiosks, stories -----------------------------------------------------------------------------------------------
+
+
+def loop_check(asked: argparse.Namespace, t: Texts) -> int:
+    """Read a loop document and say everything that is wrong with it."""
+    try:
+        loop = parse(asked.file.read_bytes())
+    except MalformedLoop as error:
+        for problem in error.problems:
+            print(t("cli.loop.problem", problem=problem))
+        return NO
+    print(t("cli.loop.ok", id=loop.id, version=loop.version, stations=len(loop.stations)))
+    for leg in LEGS:
+        path = loop.paths[leg]
+        print(t("cli.loop.leg", leg=t(f"board.leg.{leg}"), km=f"{path.length_m / 1000:.1f}", count=len(path.points)))
+    return DONE
+
+
+def loop_line(asked: argparse.Namespace, t: Texts) -> int:
+    """Turn a recorded drive into a loop's line: JSON for `outbound` or `inbound`."""
+    from checkpoint.decoders.line import MalformedLine, decode
+
+    try:
+        line = decode(asked.file.read_bytes(), _DATUMS[asked.datum])
+    except MalformedLine as error:
+        print(t("cli.loop.problem", problem=str(error)), file=sys.stderr)
+        return NO
+    print(msgspec.json.encode(line).decode())
+    return DONE
+
+
+def kiosk_token(asked: argparse.Namespace, t: Texts) -> int:
+    """Ask the running server for a one-time token that enrols a kiosk at a station."""
+    from checkpoint.simulator.offices import Office
+
+    settings = config.load()
+    password = asked.password or settings.first_password
+    if not password:
+        print(t("cli.password-wanted"), file=sys.stderr)
+        return ASKED_WRONGLY
+
+    async def ask() -> int:
+        async with httpx.AsyncClient(base_url=asked.server or settings.server_url, timeout=20) as client:
+            office = await Office.open(client, "coordinator", password)
+            print((await office.post("/api/v1/kiosks", {"station": asked.station}))["token"])
+        return DONE
+
+    return _spoken(t, ask())
+
+
+def story(asked: argparse.Namespace, t: Texts) -> int:
+    """Run story files."""
+    from checkpoint import story as stories
+
+    return stories.main(asked.files)
+
+
+def _spoken(t: Texts, conversation: Coroutine[None, None, int]) -> int:
+    """Run a conversation with a server; say why when it would not talk."""
+    from checkpoint.simulator.offices import Refused
+
+    try:
+        done = asyncio.run(conversation)
+    except Refused as error:
+        print(t("cli.server.refused", why=str(error)), file=sys.stderr)
+        return IN_THE_WAY
+    except httpx.HTTPError as error:
+        print(t("cli.server.unreachable", why=str(error)), file=sys.stderr)
+        return IN_THE_WAY
+    return done
+
+
+if __name__ == "__main__":
+    sys.exit(main())

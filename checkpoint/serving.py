@@ -1,0 +1,114 @@
+"""The server as a process: its port, its store, its first passwords, its end.
+
+The law of this file: the port is taken before anything is opened or written, so that a port in use leaves nothing half
+begun; on SIGINT or SIGTERM streams are closed first, or an open board would hold the end up. Logs are in UTC and name no
+request: addresses of positions and links are nobody's business.
+"""
+
+from __future__ import annotations
+
+import gc
+import logging
+import signal
+import socket
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+
+import uvicorn
+from starlette.applications import Starlette
+
+from checkpoint.config import Config
+from checkpoint.store import Store
+from checkpoint.watch import Watch
+from checkpoint.web.access import first_passwords
+from checkpoint.web.app import create_app
+from checkpoint.web.hub import Hub
+
+GRACE_S = 4
+
+
+class PortTaken(OSError):
+    """Somebody listens there already, or this address is not ours."""
+
+    def __init__(self, host: str, port: int, why: str) -> None:
+        super().__init__(why)
+        self.host, self.port, self.why = host, port, why
+        self.setting = "CHECKPOINT_PORT"
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Take a port. Raises `PortTaken`."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    taken = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        taken.bind((host, port))
+        taken.listen(1024)
+    except OSError as error:
+        taken.close()
+        raise PortTaken(host, port, error.strerror or str(error)) from None
+    taken.set_inheritable(True)
+    return taken
+
+
+def log_in_utc() -> None:
+    """Log to standard error, one line each, times in UTC."""
+    lines = logging.Formatter("%(asctime)s.%(msecs)03dZ %(levelname)s %(name)s: %(message)s", "%Y-%m-%dT%H:%M:%S")
+    lines.converter = time.gmtime
+    out = logging.StreamHandler()
+    out.setFormatter(lines)
+    logging.basicConfig(level=logging.INFO, handlers=[out], force=True)
+    logging.getLogger("httpx").setLevel(logging.WARNING)  # it would write down every address
+
+
+class Server(uvicorn.Server):
+    """uvicorn, with two of our own moments: begun, and about to end."""
+
+    def __init__(self, app: Starlette, begun: Callable[[], None], ending: Callable[[], None]) -> None:
+        super().__init__(
+            uvicorn.Config(
+                app, log_config=None, access_log=False, timeout_graceful_shutdown=GRACE_S, server_header=False, date_header=True
+            )
+        )
+        self._begun, self._ending = begun, ending
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin to listen; then leave what stands for good out of every later collection of garbage."""
+        await super().startup(sockets)
+        gc.collect()
+        gc.freeze()
+        self._begun()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """End what never ends by itself, then wait for the rest."""
+        self._ending()
+        await super().shutdown(sockets)
+
+
+def serve(config: Config, begun: Callable[[dict[str, str]], None], sockets: Sequence[socket.socket] = ()) -> int:
+    """Run the server until it is told to end. `begun` is told the passwords made at a first start, by role, once it listens.
+
+    Returns 0 after a graceful end. Raises `PortTaken`, `StorageFailed`, `WrongKey`.
+    """
+    taken = list(sockets) or [listen(config.host, config.port)]
+    config.data.mkdir(parents=True, exist_ok=True)
+    config.database.parent.mkdir(parents=True, exist_ok=True)
+    store = Store.open(config.database, config.now)
+    try:
+        hub = Hub()
+        watch = Watch(store, config.now, hub.publish)
+        made = first_passwords(store, config.first_password)
+        app = create_app(store, config.now, watch=watch, hub=hub, public_url=config.public_url, front_end=config.front_end)
+        server = Server(app, begun=lambda: begun(made), ending=hub.close)
+        # uvicorn hands the signal on when it has ended: as an exception, so that the store is closed as well.
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
+        watch.start()
+        try:
+            with suppress(KeyboardInterrupt):
+                server.run(sockets=taken)
+        finally:
+            watch.stop()
+    finally:
+        store.close()
+    return 0 if server.started else 1
