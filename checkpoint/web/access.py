@@ -145,7 +145,10 @@ def _by_session(house: House, token: str, way: str) -> Caller | None:
     session = house.store.registry.session(digest(token))
     if session is None or session.expires <= house.now():
         return None
-    by = f"{session.role}-{hashlib.sha256(session.name.encode()).hexdigest()[:6]}" if session.name else session.role
+    if session.who.startswith("staff-"):
+        by = session.who
+    else:
+        by = f"{session.role}-{hashlib.sha256(session.name.encode()).hexdigest()[:6]}" if session.name else session.role
     return Caller(role=session.role, who=session.who, name=session.name, by=by, way=way)
 
 
@@ -245,6 +248,22 @@ def readable_password() -> str:
     """A password of 74 random bits that can be read aloud: five groups of three, no letter mistaken for another."""
     letters = "abcdefghjkmnpqrstuvwxyz23456789"
     return "-".join("".join(secrets.choice(letters) for _ in range(3)) for _ in range(5))
+
+
+def account_of(store: Store, role: str, who: str) -> str:
+    """The account whose password opens a role: a carrier's or laboratory's own where it has one, else the role's."""
+    own = f"{role}:{who}"
+    return own if who and store.registry.password(own) is not None else role
+
+
+def desk_member(store: Store, name: str) -> str:
+    """The pseudonym under which somebody acts at a desk: a member of staff whom no kiosk lets in, one for a name."""
+    for member in store.registry.staff(active=None):
+        if member.name == name and not member.pin:
+            return member.id
+    member = store.registry.add_staff(name, "")
+    store.registry.change_staff(member.id, active=False)
+    return member.id
 
 
 def password_fits(store: Store, account: str, password: str) -> bool:

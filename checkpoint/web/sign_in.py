@@ -11,7 +11,7 @@ from starlette.responses import RedirectResponse, Response
 from checkpoint.ui import clock, texts
 from checkpoint.web import access
 from checkpoint.web.access import ANYONE, WITH_PASSWORD, Rule, caller_of
-from checkpoint.web.house import house_of
+from checkpoint.web.house import House, house_of
 from checkpoint.web.page import language_of, render
 
 # Where each role begins its day.
@@ -23,7 +23,9 @@ async def page(request: Request) -> Response:
     return _page(request, note="sign-in.signed-out" if "out" in request.query_params else "")
 
 
-def _page(request: Request, *, mistake: str = "", note: str = "", role: str = "", name: str = "", status: int = 200) -> Response:
+def _page(
+    request: Request, *, mistake: str = "", note: str = "", role: str = "", name: str = "", office: str = "", status: int = 200
+) -> Response:
     t = texts(language_of(request))
     return render(
         request,
@@ -32,6 +34,7 @@ def _page(request: Request, *, mistake: str = "", note: str = "", role: str = ""
         roles=WITH_PASSWORD,
         role=role,
         name=name,
+        office=office,
         mistake=mistake,
         note=t(note) if note else "",
         next=request.query_params.get("next", ""),
@@ -42,22 +45,35 @@ async def sign_in(request: Request) -> Response:
     """Take role, name and password; answer with a session, or say what is wrong."""
     house, t = house_of(request), texts(language_of(request))
     form = await request.form()
-    role, name, password = (str(form.get(key, "")) for key in ("role", "name", "password"))
-    name = " ".join(name.split())
+    role, name, office, password = (" ".join(str(form.get(key, "")).split()) for key in ("role", "name", "office", "password"))
+    given = {"role": role, "name": name[:60], "office": office[:60]}
     if not 1 <= len(name) <= 60:
-        return _page(request, mistake=t("sign-in.name-wanted"), role=role, status=422)
-    throttled = f"sign-in {role} {request.client.host if request.client else ''}"
+        return _page(request, mistake=t("sign-in.name-wanted"), status=422, **given)
+    if role == access.CARRIER and not 1 <= len(office) <= 60:
+        return _page(request, mistake=t("sign-in.office-wanted"), status=422, **given)
+    throttled = f"sign-in {role[:20]} {request.client.host if request.client else ''}"
     wait = house.throttle.wait(throttled)
     if wait:
-        return _page(request, mistake=t("sign-in.throttled", wait=clock.span(wait, t)), role=role, name=name, status=429)
-    if role not in WITH_PASSWORD or not await run_in_threadpool(access.password_fits, house.store, role, password[:200]):
+        return _page(request, mistake=t("sign-in.throttled", wait=clock.span(wait, t)), status=429, **given)
+    token = await run_in_threadpool(_opened, house, role, name, office, password[:200])
+    if token is None:
         house.throttle.failed(throttled)
-        return _page(request, mistake=t("sign-in.wrong"), role=role, name=name, status=401)
+        return _page(request, mistake=t("sign-in.wrong"), status=401, **given)
     house.throttle.succeeded(throttled)
-    token = await run_in_threadpool(lambda: access.open_session(house, role=role, who=role, name=name))
     response = RedirectResponse(_own_path(str(form.get("next", ""))) or HOME[role], 303)
     access.set_cookie(response, house, role, token)
     return response
+
+
+def _opened(house: House, role: str, name: str, office: str, password: str) -> str | None:
+    """A session's token, or None when the password does not fit. A carrier is whom it says it is by the name in its requests."""
+    known = role in WITH_PASSWORD
+    # An unknown role takes as long to refuse as a wrong password.
+    account = access.account_of(house.store, role, office) if known else access.COORDINATOR
+    if not access.password_fits(house.store, account, password) or not known:
+        return None
+    who = access.desk_member(house.store, name) if role == access.COORDINATOR else office or role
+    return access.open_session(house, role=role, who=who, name=name)
 
 
 def _own_path(text: str) -> str:
