@@ -1,5 +1,5 @@
-"""The kinds of episode a track can show, one small watcher each. Every watcher is told each step, in order, and says
-when an episode has closed; what is open can be asked for at any time.
+"""The kinds of episode a track can show, one small watcher each (two more in `rests.py` and `shift.py`). Every watcher is
+told each step, in order, and says when an episode has closed; what is open can be asked for at any time.
 
 The law of this file:
 
@@ -14,12 +14,12 @@ from __future__ import annotations
 
 from copy import copy
 from datetime import datetime
-from math import hypot, sqrt
-from typing import Literal, Self
+from math import cos, radians, sin
+from typing import Self
 
 import msgspec
 
-from checkpoint.core import datum, geo
+from checkpoint.core import geo
 from checkpoint.core.facts import Cited
 from checkpoint.core.fixes import Episode, Fix
 from checkpoint.core.loop import Leg, Policy
@@ -119,11 +119,7 @@ class OffLoop(Watcher):
         if bool(step.station) or step.back_in:
             return self._coming_back(step)
         self._returned = None
-        if not inside:
-            return self._further(step)
-        if self._confirmed is None:  # on the edge again, never confirmed: it was noise
-            self._clear()
-        return None
+        return None if inside else self._further(step)
 
     def _begin(self, step: Step) -> None:
         self._since, self._since_s = step.fix.fixed_at, step.at_s
@@ -286,8 +282,6 @@ class WrongWay(Watcher):
 
 def _facing(course_deg: float, match: Match) -> float:
     """Cosine of the angle between a course and the line's own direction."""
-    from math import cos, radians, sin
-
     return sin(radians(course_deg)) * match.east + cos(radians(course_deg)) * match.north
 
 
@@ -348,138 +342,3 @@ class Unknown(Watcher):
 def _cited_unplaced(fix: Fix) -> Cited:
     values: Values = {"lat": fix.lat, "lon": fix.lon, "accuracy_m": fix.accuracy_m, "valid": fix.valid}
     return Cited(what="fix", at=fix.fixed_at, values=values)
-
-
-_SPACING_M = 100.0  # samples nearer to each other than this say the same thing twice
-_FADING = 0.97  # how much older samples still count with each new one: about the last thirty
-_ENOUGH = 12
-_LONG_ENOUGH_M = 3_000.0
-
-
-class DatumSuspect(Watcher):
-    """Positions that keep one constant shift of some hundred metres against the line: not a truck that left it, but a
-    line or a device in another datum.
-
-    Only the part of a shift across the line can be seen. On a line with bends the whole shift follows by least squares
-    from what is seen on its different directions (a road beside the line keeps its distance through a bend, a shift does
-    not). On a straight line the shift of GCJ-02, which is known for every place, is tried both ways.
-    """
-
-    def __init__(self) -> None:
-        self._clear()
-
-    def _clear(self) -> None:
-        self._since: Step | None = None
-        self._last: Step | None = None
-        self._length = 0.0
-        self._count = 0
-        # Fading sums over samples with the line's left normal (u, v) and the signed distance c off it.
-        self._weight = self._uu = self._uv = self._vv = self._uc = self._vc = self._cc = 0.0
-        self._plus = self._minus = 0.0  # squared misfit if the device, or the line, is in GCJ-02
-        self._gcj: geo.LonLat = (0.0, 0.0)
-        self._gcj_at: geo.LonLat | None = None
-        self._shift: geo.LonLat | None = None
-        self._likely: Literal["GCJ-02", ""] = ""
-        self._confirmed: Step | None = None
-        self._evidence: tuple[Cited, ...] = ()
-
-    @property
-    def since_s(self) -> float | None:
-        """When the confirmed suspicion's samples began."""
-        return self._since.at_s if self._since is not None and self._confirmed is not None else None
-
-    def explains(self, step: Step) -> bool:
-        """Whether a position off the line is just where the suspected shift puts the line's own places."""
-        if self._shift is None or self._confirmed is None:
-            return False
-        across = -step.match.north * self._shift[0] + step.match.east * self._shift[1]
-        return abs(step.match.left_m - across) <= step.match.half_m + min(step.accuracy_m, 50.0)
-
-    def step(self, step: Step) -> Episode | None:
-        """Told of a step; the episode that has closed with it, or None."""
-        if step.gap or step.leaped or step.leg is None:
-            self._last = None
-            return None
-        if step.station or step.match.off_m > 1_500:
-            return None
-        if self._last is not None and geo.distance_m(_place(self._last), _place(step)) < _SPACING_M:
-            return None
-        self._sample(step)
-        fits = self._fit()
-        if fits is None:
-            if self._confirmed is None:
-                return None
-            closed = self._episode(step.fix.fixed_at)
-            self._clear()
-            return closed
-        self._shift, self._likely = fits
-        if self._confirmed is None and self._count >= _ENOUGH and self._length >= _LONG_ENOUGH_M and step.excess_m > 0:
-            self._confirmed = step
-        return None
-
-    def _sample(self, step: Step) -> None:
-        if self._since is None:
-            self._since = step
-        if self._last is not None:
-            self._length += step.moved_m
-        self._last = step
-        self._count += 1
-        place = _place(step)
-        if self._gcj_at is None or geo.distance_m(self._gcj_at, place) > 2_000:
-            gx, gy = datum.wgs_to_gcj(*place)
-            self._gcj = (gx - place[0]) * step.scale[0], (gy - place[1]) * step.scale[1]
-            self._gcj_at = place
-        u, v, c = -step.match.north, step.match.east, step.match.left_m
-        across, f = u * self._gcj[0] + v * self._gcj[1], _FADING
-        self._weight = self._weight * f + 1
-        self._uu, self._uv, self._vv = self._uu * f + u * u, self._uv * f + u * v, self._vv * f + v * v
-        self._uc, self._vc, self._cc = self._uc * f + u * c, self._vc * f + v * c, self._cc * f + c * c
-        self._plus = self._plus * f + (c - across) ** 2
-        self._minus = self._minus * f + (c + across) ** 2
-        if self._confirmed is None and step.excess_m > 0:
-            self._evidence = (*self._evidence, cited(step))[-EVIDENCE_FIXES:]
-
-    def _fit(self) -> tuple[geo.LonLat, Literal["GCJ-02", ""]] | None:
-        """The shift (metres east, north) that explains the samples far better than none does, or None."""
-        w = self._weight
-        plain = sqrt(self._cc / w)
-        if plain < 80:
-            return None
-        for squares, sign in ((self._plus, 1), (self._minus, -1)):
-            if sqrt(squares / w) <= min(25.0, plain / 4):
-                return (sign * self._gcj[0], sign * self._gcj[1]), "GCJ-02"
-        det = self._uu * self._vv - self._uv * self._uv
-        # det / w² is the product of the shares of the two directions seen: 0 on a straight line, 1/4 at most.
-        if det < 0.06 * w * w:
-            return None
-        x = (self._uc * self._vv - self._vc * self._uv) / det
-        y = (self._vc * self._uu - self._uc * self._uv) / det
-        rest = sqrt(max(0.0, self._cc - x * self._uc - y * self._vc) / w)
-        if 80 <= hypot(x, y) <= 900 and rest <= max(25.0, 0.2 * hypot(x, y)) and rest <= plain / 3:
-            return (x, y), ""
-        return None
-
-    def open(self) -> Episode | None:
-        """The open suspicion, once it is well founded."""
-        return self._episode(None) if self._confirmed is not None else None
-
-    def _episode(self, until: datetime | None) -> Episode:
-        assert self._since is not None
-        assert self._confirmed is not None
-        assert self._shift is not None
-        return Episode(
-            kind="datum-suspect",
-            since=self._since.fix.fixed_at,
-            confirmed_at=self._confirmed.fix.fixed_at,
-            until=until,
-            evidence=self._evidence,
-            values={
-                "shift_east_m": round(self._shift[0]),
-                "shift_north_m": round(self._shift[1]),
-                "likely": self._likely,
-            },
-        )
-
-
-def _place(step: Step) -> geo.LonLat:
-    return step.fix.lon, step.fix.lat

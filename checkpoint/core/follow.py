@@ -13,13 +13,14 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 from math import atan2, cos, degrees, inf, radians, sin
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from checkpoint.core import geo
-from checkpoint.core.episodes import DatumSuspect, OffLoop, Step, Unknown, WrongWay
+from checkpoint.core.episodes import OffLoop, Step, Unknown, WrongWay
 from checkpoint.core.fixes import Episode, Fix, TrackReading, TrackVisit
 from checkpoint.core.loop import LEGS, Leg
 from checkpoint.core.rests import Rest
+from checkpoint.core.shift import DatumSuspect
 from checkpoint.core.ways import Fence, Match, Ways
 
 ASSUMED_ACCURACY_M = 15.0  # of a device that does not say
@@ -60,6 +61,16 @@ class _Inside:
         self.out = out
 
 
+class _Doubted(NamedTuple):
+    """Fixes of one device that the truck could not have reached: the first, the last, how many, and whether another
+    device went on reporting from within reach."""
+
+    first: Fix
+    last: Fix
+    fixes: int
+    contested: bool
+
+
 class Follower:
     """All that is kept of a track up to some fix."""
 
@@ -70,7 +81,7 @@ class Follower:
         self.last: Fix | None = None
         self._last_s = 0.0
         self._believed: Step | None = None
-        self._doubted: tuple[Fix, float, int] | None = None  # the last of those out of reach, when they began, how many
+        self._doubted: _Doubted | None = None
         self._lines = {leg: _OnLine() for leg in LEGS}
         self._leg: Leg | None = None
         self._undecided = True
@@ -160,8 +171,10 @@ class Follower:
                     return None
                 leaped = gap = True
             elif not gap:
-                leaped = _too_far(before, fix, dt_s, moved, accuracy)
-        self._doubted = None
+                leaped = _displaced(before, fix, dt_s, moved, accuracy)
+        if self._doubted is not None:
+            contested = not leaped and self._doubted.last.device != fix.device
+            self._doubted = self._doubted._replace(contested=True) if contested else None
         scale = geo.scale_m(fix.lat)
         speed = fix.speed_kmh if fix.speed_kmh is not None else moved / dt_s * 3.6 if dt_s else 0.0
         return Step(
@@ -182,16 +195,25 @@ class Follower:
         )
 
     def _agreed(self, fix: Fix, at_s: float) -> bool:
-        """Whether enough doubted fixes of one device agree with each other that the truck must be there after all."""
+        """Whether enough doubted fixes of one device agree with each other that the truck must be there after all.
+
+        Against another device that goes on reporting from elsewhere, the one that moves is believed over the one that lies
+        still: a phone left behind does not hide where the truck is.
+        """
         doubted = self._doubted
-        if doubted is not None and doubted[0].device == fix.device:
-            apart = geo.distance_m((doubted[0].lon, doubted[0].lat), (fix.lon, fix.lat))
-            since = (fix.fixed_at - doubted[0].fixed_at).total_seconds()
-            if apart <= 100 + since * 1.5 * self.ways.loop.policy.max_speed_kmh / 3.6:
-                self._doubted = fix, doubted[1], doubted[2] + 1
-                return doubted[2] + 1 >= _AGREEING and at_s - doubted[1] >= self.ways.loop.policy.confirm_s
-        self._doubted = fix, at_s, 1
-        return False
+        if doubted is None or doubted.last.device != fix.device or not self._near(doubted.last, fix):
+            if doubted is None or not doubted.contested or doubted.last.device == fix.device:
+                self._doubted = _Doubted(fix, fix, 1, False)
+            return False
+        self._doubted = doubted = doubted._replace(last=fix, fixes=doubted.fixes + 1)
+        if doubted.fixes < _AGREEING or at_s - doubted.first.fixed_at.timestamp() < self.ways.loop.policy.confirm_s:
+            return False
+        gone = geo.distance_m((doubted.first.lon, doubted.first.lat), (fix.lon, fix.lat))
+        return not doubted.contested or (gone > _FAR_M and self._rest.standing)
+
+    def _near(self, a: Fix, b: Fix) -> bool:
+        apart = geo.distance_m((a.lon, a.lat), (b.lon, b.lat))
+        return apart <= 100 + (b.fixed_at - a.fixed_at).total_seconds() * 1.5 * self.ways.loop.policy.max_speed_kmh / 3.6
 
     # -- which station --------------------------------------------------------------------------------------------------
 
@@ -391,13 +413,22 @@ class Follower:
 _NOWHERE = Match(inf, 0.0, 0, 0.0, 0.0, 1.0, inf)
 
 
-def _too_far(before: Step, fix: Fix, dt_s: float, moved_m: float, accuracy_m: float) -> bool:
-    """Whether the ground between two fixes is more than their own speeds allow: then one of the two is displaced.
+def _displaced(before: Step, step: Fix, dt_s: float, moved_m: float, accuracy_m: float) -> bool:
+    """Whether the step between two fixes is not one that their own speeds and courses allow: then one is displaced.
 
-    Straight ground is never more than driven ground. Only asked of short steps: in longer ones the speed in between is
-    not known.
+    Straight ground is never more than driven ground, and it lies between the courses at its two ends. Only asked of short
+    steps: in longer ones nobody knows what was driven in between.
     """
-    if dt_s > 15 or fix.speed_kmh is None or before.fix.speed_kmh is None:
+    a, b = before.fix, step
+    if dt_s > 30 or a.speed_kmh is None or b.speed_kmh is None:
         return False
-    speed = max(fix.speed_kmh, before.fix.speed_kmh) / 3.6
-    return moved_m > 1.1 * speed * dt_s + 0.25 * dt_s * dt_s + 10 + (accuracy_m + before.accuracy_m) / 2
+    speed = max(a.speed_kmh, b.speed_kmh) / 3.6
+    noise = 10 + (accuracy_m + before.accuracy_m) / 2
+    if dt_s <= 15 and moved_m > 1.1 * speed * dt_s + 0.25 * dt_s * dt_s + noise:
+        return True
+    if a.course_deg is None or b.course_deg is None or min(a.speed_kmh, b.speed_kmh) < 15 or moved_m < 3 * noise:
+        return False
+    went = geo.bearing_deg((a.lon, a.lat), (b.lon, b.lat))
+    turned = (b.course_deg - a.course_deg + 180) % 360 - 180
+    aside = (went - a.course_deg - turned / 2 + 180) % 360 - 180
+    return abs(aside) > abs(turned) / 2 + 30
