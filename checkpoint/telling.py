@@ -2,8 +2,8 @@
 
 The law of this file: it decides and does nothing; what it returns can be printed. A finding and a warning are the same
 when kind and subject agree and their intervals overlap, so that a warning keeps its identity while late facts move its
-beginning, split it in two (the first part keeps the name) or merge two into one (the later is withdrawn, citing the
-first). Suspicions are not told. What has ended is still told, once, and cleared in the same breath.
+beginning, split it in two (the first part keeps the name) or merge two into one (the open one keeps it; a second open one
+is withdrawn, citing the first). Suspicions are not told. What has ended is still told, once, and cleared in the same breath.
 """
 
 from __future__ import annotations
@@ -81,11 +81,10 @@ def _group(
 
 
 def _same(finding: Finding, warnings: Sequence[WarningState]) -> WarningState | None:
-    """The warning that this finding is, among those not taken yet: the same beginning first, then an open one."""
-    overlapping = [w for w in warnings if _overlap(finding, w)]
+    """The warning that this finding is, among those not taken yet: an open one if it can be, the nearest beginning first."""
     return min(
-        overlapping,
-        key=lambda w: (w.raised.since != finding.since, not w.open, abs(w.raised.since - finding.since), w.id),
+        (w for w in warnings if _overlap(finding, w)),
+        key=lambda w: (not w.open, abs(w.raised.since - finding.since), w.id),
         default=None,
     )
 

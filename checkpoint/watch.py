@@ -254,17 +254,20 @@ class Watch:
         return told
 
     def _came_late(self, finding: Finding) -> bool:
-        """Whether any of the proof came long after it happened."""
+        """Whether the proof was complete here long after it was complete out there."""
+        happened, came = [], []
         for cited in finding.evidence:
             if cited.fact:
                 recorded = self._store.fact(cited.fact)
-                if recorded is not None and recorded.recorded_at - recorded.fact.at > LATE_AFTER:
-                    return True
+                if recorded is not None:
+                    happened.append(recorded.fact.at)
+                    came.append(recorded.recorded_at)
             elif cited.at is not None:
                 received_at = self._store.fix_received_at(finding.vehicle, cited.at)
-                if received_at is not None and received_at - cited.at > LATE_AFTER:
-                    return True
-        return False
+                if received_at is not None:
+                    happened.append(cited.at)
+                    came.append(received_at)
+        return bool(came) and max(came) - max(happened) > LATE_AFTER
 
     def _ended(self, watched: _Watched, warning: WarningState, now: datetime) -> datetime | None:
         """When a state that is found no more ended; None when by all we know now it was not so when we told of it."""
