@@ -20,7 +20,7 @@ from typing import Any
 import httpx
 
 from checkpoint.config import Clock, Now
-from checkpoint.core.facts import Fact, PassGranted, ResultReported, Shown, SwabTaken, TubeSealed
+from checkpoint.core.facts import AlertAcknowledged, Alerted, Fact, PassGranted, ResultReported, Shown, SwabTaken, TubeSealed
 from checkpoint.core.loop import Loop
 from checkpoint.simulator.cast import Role, begins
 from checkpoint.simulator.devices import Credential, Device, Phone, Receiver, Sheet, Tracker
@@ -41,6 +41,19 @@ class Sealing:
 
     tube: str
     station: str
+
+
+@dataclass(frozen=True)
+class Knowing:
+    """A station that was told of a positive result says that it knows."""
+
+    station: str
+    warning: str
+    vehicle: str
+
+
+Duty = Report | Sealing | Knowing
+"""What is due of an office or a station rather than of a truck."""
 
 
 @dataclass
@@ -78,7 +91,7 @@ class Fleet:
         self._actors: list[Actor] = []
         self._laboratory = Laboratory(self._dice("laboratory"))
         self._due: list[Report] = []
-        self._heap: list[tuple[datetime, int, Actor | None, Event | Report | Sealing]] = []
+        self._heap: list[tuple[datetime, int, Actor | None, Event | Duty]] = []
         self._order = 0
         self._tasks: set[asyncio.Task[None]] = set()
         self._offices: dict[str, Office] = {}
@@ -152,11 +165,11 @@ class Fleet:
             return
         self._put(event.at, actor, event)
 
-    def _put(self, at: datetime, actor: Actor | None, event: Event | Report | Sealing) -> None:
+    def _put(self, at: datetime, actor: Actor | None, event: Event | Duty) -> None:
         self._order += 1
         heapq.heappush(self._heap, (at, self._order, actor, event))
 
-    def _play(self, at: datetime, actor: Actor | None, event: Event | Report | Sealing) -> object:
+    def _play(self, at: datetime, actor: Actor | None, event: Event | Duty) -> object:
         """Put one event before its end; returns the end, to be pushed."""
         if isinstance(event, Report):
             self._due.append(event)
@@ -165,6 +178,10 @@ class Fleet:
             return self._laboratory
         if isinstance(event, Sealing):
             self._kiosks[event.station].record(TubeSealed(tube=event.tube), at)
+            return self._kiosks[event.station]
+        if isinstance(event, Knowing):
+            what = AlertAcknowledged(warning=event.warning, vehicle=event.vehicle, place=event.station)
+            self._kiosks[event.station].record(what, at)
             return self._kiosks[event.station]
         assert actor is not None
         answer: Shown | None = None
@@ -202,10 +219,11 @@ class Fleet:
         while self._heap and self._heap[0][0] <= self._now():
             at, _, actor, event = heapq.heappop(self._heap)
             self._play(at, actor, event)
-        # Positions before facts: a truck without a journey is not looked for, and a journey without a track looks late.
+        # Positions and results before what stations saw: a truck without a journey is not looked for, and a journey without
+        # a track looks late, a swab without its result owed.
         await _side_by_side([self._push_device(a.device) for a in self._actors if not a.quiet], at_once=6)
-        await _side_by_side([self._push_kiosk(kiosk) for kiosk in self._kiosks.values()], at_once=4)
         await self._push_laboratory()
+        await _side_by_side([self._push_kiosk(kiosk) for kiosk in self._kiosks.values()], at_once=4)
         self.tally.seconds = monotonic() - begun
 
     async def play_on(self) -> None:
@@ -213,6 +231,7 @@ class Fleet:
         pulling = asyncio.create_task(self._pulling())
         try:
             while self._heap:
+                # An event may lie before others already played, when it was learnt late: it is then played at once.
                 wait_s = (self._heap[0][0] - self._now()).total_seconds()
                 if wait_s > 0:
                     await asyncio.sleep(min(self._now.real_s(wait_s) if isinstance(self._now, Clock) else wait_s, 1.0))
@@ -260,7 +279,11 @@ class Fleet:
             await asyncio.sleep(PULL_S)
 
     async def _pull(self) -> None:
-        await self._known.pull(self._client, self._kiosks[self._loop.origin])
+        for fact in await self._known.pull(self._client, self._kiosks[self._loop.origin]):
+            what = fact.what
+            if isinstance(what, Alerted):
+                after = timedelta(minutes=self._dice(fact.id).uniform(2, 9))
+                self._put(fact.at + after, None, Knowing(what.place, what.warning, what.vehicle))
 
     # -- for whoever watches --------------------------------------------------------------------------------------------
 
@@ -282,13 +305,18 @@ async def _patiently(pushed: Coroutine[Any, Any, None]) -> None:
 
 
 async def _side_by_side(pushes: Iterable[Coroutine[Any, Any, None]], at_once: int) -> None:
-    """Run them all, so many at a time; the first failure ends it."""
-    gate = asyncio.Semaphore(at_once)
+    """Run them all, so many at a time; the first failure ends the rest and is raised as it is."""
+    waiting = list(pushes)
 
-    async def one(pushed: Coroutine[Any, Any, None]) -> None:
-        async with gate:
-            await pushed
+    async def worker() -> None:
+        while waiting:
+            await waiting.pop(0)
 
-    async with asyncio.TaskGroup() as group:
-        for pushed in pushes:
-            group.create_task(one(pushed))
+    workers = [asyncio.create_task(worker()) for _ in range(at_once)]
+    try:
+        await asyncio.gather(*workers)
+    finally:
+        for task in workers:
+            task.cancel()
+        for never in waiting:
+            never.close()

@@ -43,20 +43,24 @@ class Known:
         if self.book.add(fact) and isinstance(fact.what, LoopPublished):
             self.loops.add(parse(fact.what.document))
 
-    async def pull(self, client: httpx.AsyncClient, kiosk: Kiosk) -> None:
-        """Read the server's feed to its end, as this kiosk."""
+    async def pull(self, client: httpx.AsyncClient, kiosk: Kiosk) -> list[Fact]:
+        """Read the server's feed to its end, as this kiosk; returns the facts that were news."""
+        news: list[Fact] = []
         while True:
             asked = {"after": str(self.cursor), "limit": "500"}
             answer = await client.get("/api/v1/feed", params=asked, headers=kiosk.headers)
             answer.raise_for_status()
             page = msgspec.json.decode(answer.content, type=_Page)
             for told in page.facts:
-                self.learn(facts.decode(bytes(told.fact)))
+                fact = facts.decode(bytes(told.fact))
+                if fact.id not in self.book:
+                    news.append(fact)
+                self.learn(fact)
             self.keys = {i.key_id: Ed25519PublicKey.from_public_bytes(bytes.fromhex(i.public_key)) for i in page.issuers}
             self.staff = tuple(member.id for member in page.staff)
             self.cursor = page.cursor
             if not page.more:
-                return
+                return news
 
 
 class Kiosk:
