@@ -75,6 +75,12 @@ class Screen:
     steps: int
     step_s: int
 
+    @property
+    def sealed(self) -> bytes:
+        """The sealed pass as bytes, before the base32 that a code carries."""
+        packed = self.text.removeprefix(passes.PREFIX)
+        return base64.b32decode(packed + "=" * (-len(packed) % 8))
+
     def live_text(self, now: datetime) -> str | None:
         """What the phone shows at an instant; None before the pass begins and after it ends."""
         step = passes.step_at(self.pass_, now, self.step_s)

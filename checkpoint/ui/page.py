@@ -47,12 +47,14 @@ def _span(context: jinja2.runtime.Context, length: timedelta | float | None) -> 
     return "" if length is None else clock.span(length, context["_"])
 
 
-def qr_svg(text: str, label: str, border: int = 4) -> Markup:
+def qr_svg(text: str, label: str, border: int = 4, level: str = "M") -> Markup:
     """A QR code as inline SVG, black on white whatever the theme, with its name for those who cannot see it.
 
-    Upper-case letters and digits make the densest code, so passes are written in them.
+    Upper-case letters and digits make the densest code, so passes are written in them. Level `M` reads best on screens,
+    `Q` on paper, where scratches and dirt come.
     """
-    code = qrcode.QRCode(error_correction=qrcode.constants.ERROR_CORRECT_M, border=border)
+    correction = {"M": qrcode.constants.ERROR_CORRECT_M, "Q": qrcode.constants.ERROR_CORRECT_Q}[level]
+    code = qrcode.QRCode(error_correction=correction, border=border)
     code.add_data(text)
     code.make(fit=True)
     matrix = code.get_matrix()

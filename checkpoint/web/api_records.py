@@ -14,7 +14,6 @@ from starlette.responses import Response
 from checkpoint.core import pins
 from checkpoint.core.facts import (
     MAX_ID_CHARS,
-    DeviceBound,
     Fact,
     LoopPublished,
     Malformed,
@@ -28,9 +27,10 @@ from checkpoint.granting import Granted, Settled, Unknown
 from checkpoint.store.registry import StaffMember
 from checkpoint.ui import clock, texts
 from checkpoint.web import access
-from checkpoint.web.access import ANYONE, CARRIER, COORDINATOR, LABORATORY, Caller, Rule, caller_of, digest
+from checkpoint.web.access import ANYONE, CARRIER, COORDINATOR, LABORATORY, Rule, caller_of, digest
 from checkpoint.web.api import Command, answer, body_of, faulty, malformed, unreadable
 from checkpoint.web.board_data import trucks
+from checkpoint.web.devices import bind_device
 from checkpoint.web.house import House, house_of
 from checkpoint.web.page import language_of
 from checkpoint.web.problems import Problem
@@ -241,18 +241,6 @@ async def bind(request: Request) -> Response:
         raise faulty(request, Faulty(faults))
     await run_in_threadpool(bind_device, house, device, vehicle, caller_of(request))
     return answer({"device": device, "vehicle": vehicle})
-
-
-def bind_device(house: House, device: str, vehicle: str, caller: Caller) -> None:
-    """The record says from when on a device reports for whom; the registry, whose its fixes from before that are."""
-    now = house.now()
-    if house.intake.vehicle_of(device, now) == vehicle:
-        return
-    if house.store.registry.device_vehicle(device) is None:
-        house.store.registry.bind_device(device, vehicle)
-    name = digest_id("bound", device, vehicle, now.isoformat())
-    what = DeviceBound(device=device, vehicle=vehicle)
-    house.intake.record(Fact(id=name, at=now, witness=caller.witness, by=caller.by, what=what))
 
 
 async def place_kiosk(request: Request) -> Response:

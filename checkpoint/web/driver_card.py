@@ -6,19 +6,18 @@ is the one the next gate would give now, asked of the same rules; a colour is ne
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from zoneinfo import ZoneInfo
 
 from checkpoint.core.facts import Cited, Contested, HelpCalled, Word
 from checkpoint.core.journey import View
 from checkpoint.core.loop import Loop, Policy, Station
 from checkpoint.core.passes import Reading
-from checkpoint.core.rules import decide
-from checkpoint.core.sampling import Evidence, Swab, standing
-from checkpoint.core.verdict import Found, Gate, Judgement, Verdict
-from checkpoint.ui import Texts, clock
+from checkpoint.core.rules import ahead, decide
+from checkpoint.core.rules.ahead import place_on_line
+from checkpoint.core.sampling import Evidence, Swab, as_of, standing
+from checkpoint.core.verdict import Found, Gate, Judgement
+from checkpoint.web.words import Words
 
 SPOKEN_SHOWN = timedelta(days=2)
 
@@ -102,42 +101,39 @@ class Card:
     spoken: tuple[Spoken, ...] = ()
 
 
-def card_of(
-    view: View, judgement: Judgement, reading: Reading | None, person: str, names: Mapping[str, str], t: Texts, now: datetime
-) -> Card:
-    """The card of a truck for one of its crew. `reading` is its own pass with the step of now; `names` are the crew's."""
+def card_of(view: View, judgement: Judgement, reading: Reading | None, person: str, words: Words, now: datetime) -> Card:
+    """The card of a truck for one of its crew. `reading` is its own pass with the step of now."""
     loop = view.loop
-    words = _Words(t, loop, now)
     verdict = gate = None
     if loop is not None:
-        gate = next_gate(view, loop)
+        gate = next_gate(view, loop, now)
         verdict = decide(view, Gate(station=gate.id, reading=reading), now)
     policy = loop.policy_at(gate.id) if loop is not None and gate is not None else Policy()
     crew = view.pass_.crew if view.pass_ else ()
     stay = next((s for s in reversed(view.journey.stays) if s.until is None), None) if view.journey else None
     return Card(
         word=verdict.word if verdict else None,
-        gate=words.name(gate) if gate else "",
+        gate=words.station_name("", gate.id) if gate else "",
         until=verdict.until if verdict else None,
-        next_step=words.of(f"next.{verdict.next_step}", verdict.next_values) if verdict else "",
-        reasons=tuple(words.reason(found) for found in verdict.reasons) if verdict else (),
-        loop=words.loop_name(),
+        next_step=words.say(f"next.{verdict.next_step}", verdict.next_values) if verdict else "",
+        reasons=tuple(_reason(found, words) for found in verdict.reasons) if verdict else (),
+        loop=str(getattr(loop.name, words.t.lang)) if loop else "",
         loop_version=loop.version if loop else 0,
         break_due=break_due(view, policy, now),
         break_minutes=policy.break_s // 60,
         counts=_counts(view.people.get(person, Evidence(person=person)), policy, words, now),
         mates=tuple(
-            Mate(name=names.get(mate, mate), state=_mate(view.people.get(mate), policy, now)) for mate in crew if mate != person
+            Mate(name=words.who(mate), state=_mate(view.people.get(mate), policy, now)) for mate in crew if mate != person
         ),
-        stay=StayLine(station=words.station(stay.station), bay=stay.bay, beds=" · ".join(stay.beds), since=stay.since)
+        stay=StayLine(station=words.station_name("", stay.station), bay=stay.bay, beds=" · ".join(stay.beds), since=stay.since)
         if stay
         else None,
         findings=tuple(
             FindingLine(
                 colour=f.colour,
-                text=words.of(f"finding.{f.kind}", f.values),
+                text=words.say(f"finding.{f.kind}", f.values),
                 since=f.since,
-                cited=tuple(words.cited(c) for c in f.evidence[:3]),
+                cited=tuple(_cited(c, words) for c in f.evidence[:3]),
                 target=f"{f.kind}:{f.subject}:{f.since.isoformat()}",
             )
             for f in judgement.findings
@@ -147,23 +143,24 @@ def card_of(
     )
 
 
-def next_gate(view: View, loop: Loop) -> Station:
-    """The station whose gate the truck is at or comes to next: where it is scanned in, else the first required one ahead."""
-    here = view.journey.at_station if view.journey is not None else ""
-    if not here and view.track is not None:
-        here = view.track.station
-    station = loop.station(here)
-    if station is not None:
-        return station
-    found = loop.station(loop.origin)
-    assert found is not None  # `loop.parse` refuses a loop whose points are no stations
+def next_gate(view: View, loop: Loop, now: datetime) -> Station:
+    """The station whose gate the truck is at, or comes to next: the first ahead that this leg must visit, else
+    the end of the leg."""
     if view.journey is None or view.journey.closed_at is not None:
+        here = view.track.station if view.track is not None else ""
+        found = loop.station(here) or loop.station(loop.origin)
+        assert found is not None  # `loop.parse` refuses a loop whose points are no stations
         return found
-    leg = view.journey.leg
-    seen = {visit.station for visit in view.journey.visits}
-    ahead = [s for s in loop.stations if leg in s.required_on and s.id not in seen]
+    place = place_on_line(view)
+    leg = place[0] if place is not None else view.journey.leg
+    stations = [found.station for found in ahead(view, now)]
+    inside = (view.track.station if view.track is not None else "") or view.journey.at_station
+    for station in stations:
+        if station.id == inside or leg in station.required_on:
+            return station
     end = loop.station(loop.destination if leg == "outbound" else loop.origin)
-    return ahead[0] if ahead else end or found
+    assert end is not None
+    return end
 
 
 def break_due(view: View, policy: Policy, now: datetime) -> datetime | None:
@@ -174,8 +171,8 @@ def break_due(view: View, policy: Policy, now: datetime) -> datetime | None:
     return track.last.fixed_at + timedelta(seconds=max(0.0, policy.break_after_driving_s - track.driven_s))
 
 
-def _counts(evidence: Evidence, policy: Policy, words: _Words, now: datetime) -> tuple[Count, ...]:
-    stands = standing(evidence, now, policy)
+def _counts(evidence: Evidence, policy: Policy, words: Words, now: datetime) -> tuple[Count, ...]:
+    stands = standing(as_of(evidence, now), now, policy)
 
     def line(test: str, state: str, swab: Swab | None, until: datetime | None = None) -> Count:
         return Count(
@@ -183,7 +180,7 @@ def _counts(evidence: Evidence, policy: Policy, words: _Words, now: datetime) ->
             state=state,
             until=until,
             sampled_at=swab.taken_at if swab else None,
-            station=words.station(swab.station) if swab else "",
+            station=words.station_name("", swab.station) if swab else "",
         )
 
     found: list[Count] = []
@@ -206,9 +203,10 @@ def _counts(evidence: Evidence, policy: Policy, words: _Words, now: datetime) ->
 def _mate(evidence: Evidence | None, policy: Policy, now: datetime) -> str:
     if evidence is None:
         return "not-ok"
-    stands = standing(evidence, now, policy)
-    good = stands.pcr is not None or (policy.go_on_antigen and stands.antigen is not None)
-    return "ok" if good and stands.positive is None and stands.review is None else "not-ok"
+    stands = standing(as_of(evidence, now), now, policy)
+    # The release rule: a PCR that counts, or a negative antigen with a PCR on its way.
+    good = stands.pcr is not None or (policy.go_on_antigen and stands.antigen is not None and stands.pending is not None)
+    return "ok" if good and stands.positive is None and stands.review is None and stands.unread is None else "not-ok"
 
 
 def _spoken(view: View, person: str, now: datetime) -> tuple[Spoken, ...]:
@@ -223,46 +221,17 @@ def _spoken(view: View, person: str, now: datetime) -> tuple[Spoken, ...]:
     return tuple(found)
 
 
-class _Words:
-    """Keys and values to sentences: instants by the loop's clock, stations by name."""
-
-    def __init__(self, t: Texts, loop: Loop | None, now: datetime) -> None:
-        self.t, self.loop, self.now = t, loop, now
-        self.zone = loop.zone if loop else ZoneInfo("UTC")
-
-    def name(self, station: Station) -> str:
-        return station.name.zh if self.t.lang == "zh" else station.name.en
-
-    def station(self, station_id: str) -> str:
-        station = self.loop.station(station_id) if self.loop else None
-        return self.name(station) if station else station_id
-
-    def loop_name(self) -> str:
-        if self.loop is None:
-            return ""
-        return self.loop.name.zh if self.t.lang == "zh" else self.loop.name.en
-
-    def of(self, key: str, values: Mapping[str, object]) -> str:
-        return self.t(key, **{name: self.value(value) for name, value in values.items()})
-
-    def value(self, value: object) -> object:
-        if isinstance(value, datetime):
-            return clock.local(value, self.zone, self.t.lang, "near", self.now)
-        if isinstance(value, str) and self.loop is not None and self.loop.station(value) is not None:
-            return self.station(value)
-        return value
-
-    def reason(self, found: Found) -> ReasonLine:
-        return ReasonLine(
-            word=found.row.verdict,
-            text=self.of(f"reason.{found.row.reason}", found.values),
-            until=found.until,
-            cited=tuple(self.cited(c) for c in found.evidence[:3]),
-        )
-
-    def cited(self, cited: Cited) -> str:
-        text = self.of(f"cited.{cited.what}", cited.values)
-        return f"{text} {clock.local(cited.at, self.zone, self.t.lang, 'day', self.now)}" if cited.at else text
+def _reason(found: Found, words: Words) -> ReasonLine:
+    return ReasonLine(
+        word=found.row.verdict,
+        text=words.say(f"reason.{found.row.reason}", found.values),
+        until=found.until,
+        cited=tuple(_cited(c, words) for c in found.evidence[:3]),
+    )
 
 
-__all__ = ["Card", "Verdict", "break_due", "card_of", "next_gate"]
+def _cited(cited: Cited, words: Words) -> str:
+    """One piece of evidence in a line: what it is, when, and what it says."""
+    said = [f"{label} {value}" for label, value in words.values_of(cited)[:3]]
+    when = [words.value("at", cited.at)] if cited.at else []
+    return " ".join([words.t(f"cited.{cited.what}"), *when, *said])

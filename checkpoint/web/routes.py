@@ -5,7 +5,7 @@ Each module of endpoints keeps its own rows in `ROUTES`; this file puts them tog
 
 from __future__ import annotations
 
-from checkpoint.web import api_positions, api_records, api_station, board, journeys, passes, sign_in
+from checkpoint.web import api_positions, api_records, api_station, board, driver, journeys, passes, sign_in
 from checkpoint.web.access import Rule
 from checkpoint.web.static import ROUTES as STATIC
 
@@ -18,4 +18,5 @@ TABLE: tuple[Rule, ...] = (
     *api_station.ROUTES,
     *api_records.ROUTES,
     *api_positions.ROUTES,
+    *driver.ROUTES,
 )

@@ -89,8 +89,9 @@ async function refresh() {
     if (!answer.ok) throw new Error(String(answer.status));
     const fresh = answer.headers.get("X-Asked-At") === String(sentMs);
     const open = new Set([...card.querySelectorAll("details[open]")].map((d) => d.id));
-    const typing = card.contains(document.activeElement) && document.activeElement.matches("textarea");
-    if (!typing) {
+    // Words under way, and the answer to words just sent, are not swept off the page.
+    const busy = [...card.querySelectorAll("textarea, .outcome")].some((e) => e.value || e.textContent || e === document.activeElement);
+    if (!busy) {
       card.innerHTML = await answer.text();
       for (const id of open) document.getElementById(id)?.setAttribute("open", "");
     }
@@ -100,6 +101,29 @@ async function refresh() {
     showLine(fresh);
   } catch {
     showLine(false);
+  }
+}
+
+/** Send a form without leaving the page; without a line say so and keep the words. The form's key makes a repeat harmless. */
+async function sendForm(event) {
+  const form = event.target.closest("form[data-send]");
+  if (!form) return;
+  event.preventDefault();
+  const button = form.querySelector("button");
+  const outcome = form.querySelector(".outcome");
+  button.disabled = true;
+  try {
+    const answer = await fetch(form.action, { method: "POST", body: new URLSearchParams(new FormData(form)) });
+    const said = await answer.json();
+    outcome.textContent = answer.ok ? said.said : said.detail;
+    if (answer.ok) {
+      form.querySelector("textarea").value = "";
+      form.elements.key.value = Array.from(crypto.getRandomValues(new Uint8Array(8)), (b) => b.toString(16)).join("");
+    }
+  } catch {
+    outcome.textContent = form.dataset.unsent;
+  } finally {
+    button.disabled = false;
   }
 }
 
@@ -133,6 +157,7 @@ document.addEventListener("visibilitychange", () => {
   if (document.visibilityState === "visible") refresh();
 });
 addEventListener("pointerdown", keepAwake);
+document.addEventListener("submit", sendForm);
 addEventListener("online", refresh);
 addEventListener("offline", () => showLine(false));
 keepAwake();

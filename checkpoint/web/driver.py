@@ -1,0 +1,424 @@
+"""The driver's phone: a link opened once, the pass at hand, what counts until when, a word back, and positions.
+
+The law of this file: opening a link binds nothing, the button on its page does, since message previews open links too. A phone
+is bound by a cookie; its session and its link end together, and with the pass. What a phone sees is its own pass and nothing
+else. Every answer here names what to do next, to somebody who stands beside a truck.
+"""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import msgspec
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import FileResponse, RedirectResponse, Response
+
+from checkpoint.core import passes
+from checkpoint.core.facts import Contested, Fact, Happening, HelpCalled, digest_id
+from checkpoint.core.journey import PassState
+from checkpoint.core.loop import Loop
+from checkpoint.core.track import Fix
+from checkpoint.granting import Screen, Unknown, token_hash
+from checkpoint.store.registry import Link
+from checkpoint.ui import Texts, texts
+from checkpoint.web import access
+from checkpoint.web.access import ANYONE, DRIVER, Caller, Rule, caller_of, digest
+from checkpoint.web.api import answer, body_of
+from checkpoint.web.devices import bind_device
+from checkpoint.web.driver_card import Card, card_of
+from checkpoint.web.house import House, house_of
+from checkpoint.web.page import FALLBACK_ZONE, HERE, language_of, render
+from checkpoint.web.problems import Problem
+from checkpoint.web.words import Words
+
+OPENING_COOKIE = "checkpoint-opening"
+# Sessions outlast the pass a little, so that a phone can still say why it is over and send what it kept.
+AFTER_THE_PASS = timedelta(days=1)
+BATCH_BYTES = 256 * 1024
+MOST_FIXES = 1000
+MOST_PHONES = 3
+STATIC = HERE / "static" / "driver"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bound:
+    """A phone that is bound to a pass: its link, and the pass as it stands."""
+
+    link: Link
+    state: PassState
+
+    @property
+    def vehicle(self) -> str:
+        """The truck's plate."""
+        return self.state.grant.vehicle
+
+    @property
+    def device(self) -> str:
+        """How this phone's positions name it."""
+        return f"phone-{self.link.id}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Telephone:
+    """Whom a driver can call."""
+
+    name: str
+    number: str
+
+
+class PhoneFix(msgspec.Struct, frozen=True, kw_only=True):
+    """One position as a phone's page sends it."""
+
+    fixed_at: datetime
+    lat: float
+    lon: float
+    accuracy_m: float | None = None
+    speed_kmh: float | None = None
+    course_deg: float | None = None
+    altitude_m: float | None = None
+
+
+class PhoneFixes(msgspec.Struct, frozen=True):
+    """A batch of positions; each is read for itself, so that one bad fix keeps no other waiting."""
+
+    fixes: tuple[msgspec.Raw, ...]
+
+
+# -- the link -------------------------------------------------------------------------------------------------------------
+
+
+async def look_at_link(request: Request) -> Response:
+    """A link's page: what it opens, and the button that binds this phone. Nothing happens yet."""
+    house, token = house_of(request), request.path_params["token"]
+    link = await run_in_threadpool(house.store.registry.link_by_token, token_hash(token))
+    if link is not None and await _is_ours(request, house, link):
+        return RedirectResponse("/driver", 303)
+    state = _state_of(link, house.now())
+    if link is None or state != "fresh":
+        return render(request, "driver/link.html", status=410 if link else 404, state=state)
+    bound = await run_in_threadpool(_bound, house, link)
+    response = render(
+        request, "driver/link.html", state=state, token=token, plate=bound.vehicle, expires=link.expires, zone=_zone(house, bound)
+    )
+    # The phone's own mark is set before the button is pressed: when the answer to the button is lost on a weak line, the same
+    # phone presses again and is recognised.
+    if OPENING_COOKIE not in request.cookies:
+        response.set_cookie(
+            OPENING_COOKIE,
+            secrets.token_urlsafe(32),
+            path="/d/",
+            max_age=3600,
+            httponly=True,
+            secure=house.secure,
+            samesite="lax",
+        )
+    return response
+
+
+async def open_link(request: Request) -> Response:
+    """Bind this phone to the link's pass; works once, and again for the same phone."""
+    house, token = house_of(request), request.path_params["token"]
+    mark = request.cookies.get(OPENING_COOKIE) or secrets.token_urlsafe(32)
+    opened = await run_in_threadpool(_open, house, token, mark)
+    if opened is None:
+        link = await run_in_threadpool(house.store.registry.link_by_token, token_hash(token))
+        return render(request, "driver/link.html", status=410 if link else 404, state=_state_of(link, house.now()))
+    response = RedirectResponse("/driver", 303)
+    lasting = max(opened.state.grant.expires - house.now(), timedelta()) + AFTER_THE_PASS
+    access.set_cookie(response, house, DRIVER, mark, lasting)
+    response.delete_cookie(OPENING_COOKIE, path="/d/", httponly=True, secure=house.secure, samesite="lax")
+    return response
+
+
+def _open(house: House, token: str, mark: str) -> Bound | None:
+    registry, hashed = house.store.registry, token_hash(token)
+    if registry.use_link(hashed, digest(mark)) is None:
+        held = registry.link_by_token(hashed)
+        mine = registry.link_by_phone(digest(mark))
+        if held is None or mine is None or mine.id != held.id:
+            return None
+    link = registry.link_by_token(hashed)
+    assert link is not None
+    bound = _bound(house, link)
+    if registry.session(digest(mark)) is None:
+        expires = max(bound.state.grant.expires, house.now()) + AFTER_THE_PASS
+        registry.open_session(digest(mark), role=DRIVER, who=link.id, name="", opened=house.now(), expires=expires)
+    bind_device(house, bound.device, bound.vehicle, Caller(role=DRIVER, who=link.id, by=link.person))
+    return bound
+
+
+async def _is_ours(request: Request, house: House, link: Link) -> bool:
+    mark = request.cookies.get(access.cookie_name(house, DRIVER)) or request.cookies.get(OPENING_COOKIE)
+    if not mark:
+        return False
+    mine = await run_in_threadpool(house.store.registry.link_by_phone, digest(mark))
+    session = await run_in_threadpool(house.store.registry.session, digest(mark))
+    return mine is not None and mine.id == link.id and session is not None
+
+
+def _state_of(link: Link | None, now: datetime) -> str:
+    """A link as its page speaks of it: `unknown`, `closed`, `used`, `late`, or `fresh`."""
+    if link is None:
+        return "unknown"
+    if link.closed_at is not None:
+        return "closed"
+    if link.used_at is not None:
+        return "used"
+    return "late" if link.expires <= now else "fresh"
+
+
+# -- the pass -------------------------------------------------------------------------------------------------------------
+
+
+async def page(request: Request) -> Response:
+    """The pass, its verdict and everything a driver needs; made to be kept by the phone for when there is no line."""
+    house, caller = house_of(request), caller_of(request)
+    bound = await run_in_threadpool(_bound_of, house, caller)
+    if bound is None:
+        response = render(request, "driver/link.html", status=403, state="none")
+        # Whatever this phone kept of a pass it is no longer bound to goes with the answer.
+        if access.cookie_name(house, DRIVER) in request.cookies:
+            response.headers["Clear-Site-Data"] = '"cache", "storage"'
+        return response
+    t = texts(language_of(request))
+    values = await run_in_threadpool(_page_values, house, bound, t)
+    return _timed(request, render(request, "driver/page.html", **values))
+
+
+async def card(request: Request) -> Response:
+    """The part of the page that changes, asked for every half minute."""
+    house, bound = house_of(request), await _must_be_bound(request)
+    t = texts(language_of(request))
+    values = await run_in_threadpool(_card_values, house, bound, t)
+    return _timed(request, render(request, "driver/card.html", **values))
+
+
+async def live(request: Request) -> Response:
+    """The live text of the pass at this moment, for a phone that cannot compute it."""
+    house, bound = house_of(request), await _must_be_bound(request)
+    screen = await run_in_threadpool(house.office.screen, bound.state.grant.pass_id)
+    return answer({"text": screen.live_text(house.now()), "step_s": screen.step_s, "server_time": house.now()})
+
+
+async def sheet(request: Request) -> Response:
+    """The paper pass, to be printed."""
+    house, bound = house_of(request), await _must_be_bound(request)
+    grant = bound.state.grant
+
+    def work() -> tuple[str, dict[str, str], Loop | None]:
+        text = house.office.sheet_text(grant.pass_id)
+        return text, house.store.registry.names(bound.state.crew), house.store.loops().in_force(grant.loop, house.now())
+
+    text, names, loop = await run_in_threadpool(work)
+    lang = language_of(request)
+    return render(
+        request,
+        "driver/sheet.html",
+        zone=loop.zone if loop else None,
+        plate=bound.vehicle,
+        text=text,
+        number=grant.pass_id,
+        check=passes.check_character(grant.pass_id),
+        crew=[names.get(person, person) for person in bound.state.crew],
+        carrier=grant.carrier,
+        not_before=grant.not_before,
+        expires=grant.expires,
+        loop_name=getattr(loop.name, lang) if loop else grant.loop,
+    )
+
+
+def _timed(request: Request, response: Response) -> Response:
+    """Put the server's time on an answer, and who asked: a page that comes out of the phone's own store shows by it."""
+    response.headers["X-Server-Time"] = str(int(house_of(request).now().timestamp() * 1000))
+    asked_at = request.headers.get("x-asked-at", "")
+    if asked_at.isascii() and asked_at.isdecimal() and len(asked_at) < 20:
+        response.headers["X-Asked-At"] = asked_at
+    return response
+
+
+def _page_values(house: House, bound: Bound, t: Texts) -> dict[str, Any]:
+    grant = bound.state.grant
+    loop = house.store.loops().in_force(grant.loop, house.now())
+    try:
+        screen: Screen | None = house.office.screen(grant.pass_id)
+    except Unknown:
+        screen = None
+    return _card_values(house, bound, t) | {
+        "plate": bound.vehicle,
+        "screen": screen,
+        "prefix": passes.PREFIX,
+        "begins_s": int(grant.not_before.timestamp()),
+        "number": grant.pass_id,
+        "check": passes.check_character(grant.pass_id),
+        "not_before": grant.not_before,
+        "expires": grant.expires,
+        "phones": _telephones(loop, t),
+    }
+
+
+def _card_values(house: House, bound: Bound, t: Texts) -> dict[str, Any]:
+    """What the card's template needs. The key makes a form that is sent twice one fact."""
+    now = house.now()
+    look = house.watch.look(bound.vehicle)
+    found = Card()
+    if look is not None:
+        names = house.store.registry.names(bound.state.crew)
+        loops = [look.view.loop] if look.view.loop else []
+        words = Words(t, now, _zone(house, bound), loops, names)
+        found = card_of(look.view, look.judgement, _reading(house, bound, now), bound.link.person, words, now)
+    return {"card": found, "key": secrets.token_hex(8), "zone": _zone(house, bound)}
+
+
+def _reading(house: House, bound: Bound, now: datetime) -> passes.Reading | None:
+    """The pass as the next gate would read it off this phone now."""
+    try:
+        screen = house.office.screen(bound.state.grant.pass_id)
+        return passes.read(screen.live_text(now) or screen.text, house.store.registry.trusted_keys())
+    except (Unknown, ValueError):
+        return None
+
+
+def _zone(house: House, bound: Bound) -> ZoneInfo:
+    loop = house.store.loops().in_force(bound.state.grant.loop, house.now())
+    return loop.zone if loop is not None else FALLBACK_ZONE
+
+
+def _telephones(loop: Loop | None, t: Texts) -> list[Telephone]:
+    stations = loop.stations if loop is not None else ()
+    return [Telephone(name=getattr(s.name, t.lang), number=s.phone) for s in stations if s.phone][:MOST_PHONES]
+
+
+# -- a word back --------------------------------------------------------------------------------------------------------------
+
+
+async def call_help(request: Request) -> Response:
+    """A driver calls for help."""
+    bound, form = await _must_be_bound(request), await request.form()
+    words = _words(str(form.get("words", "")))
+    what = HelpCalled(person=bound.link.person, vehicle=bound.vehicle, words=words)
+    return await _said(request, bound, what, str(form.get("key", "")), "driver.help.sent")
+
+
+async def contest(request: Request) -> Response:
+    """A driver disagrees with a colour or a verdict."""
+    bound, form = await _must_be_bound(request), await request.form()
+    words, target = _words(str(form.get("words", ""))), str(form.get("target", ""))[:300]
+    if not words or not target:
+        raise Problem(422, "malformed", why=texts(language_of(request))("fault.reason-wanted"))
+    what = Contested(person=bound.link.person, vehicle=bound.vehicle, target=target, words=words)
+    return await _said(request, bound, what, str(form.get("key", "")), "driver.contest.sent")
+
+
+async def _said(request: Request, bound: Bound, what: Happening, key: str, sent: str) -> Response:
+    """Take a driver's word in; the same form sent again is the same word."""
+    house = house_of(request)
+    name = digest_id("said", bound.link.id, key or secrets.token_hex(8), type(what).__name__)
+    fact = Fact(id=name, at=house.now(), witness=f"phone:{bound.link.id}", by=bound.link.person, what=what)  # type: ignore[arg-type]
+
+    def work() -> None:
+        if house.store.fact(name) is None:
+            house.intake.record(fact)
+
+    await run_in_threadpool(work)
+    if "text/html" in request.headers.get("accept", ""):
+        return RedirectResponse("/driver", 303)
+    return answer({"said": texts(language_of(request))(sent), "at": house.now()})
+
+
+def _words(text: str) -> str:
+    return text.replace("\x00", "").strip()[:1000]
+
+
+# -- positions ----------------------------------------------------------------------------------------------------------------
+
+
+async def positions(request: Request) -> Response:
+    """Positions that a phone kept; answered when they are held. What cannot be read is kept aside and blocks nothing."""
+    house, bound = house_of(request), await _must_be_bound(request)
+    batch = await body_of(request, PhoneFixes)
+    if len(batch.fixes) > MOST_FIXES:
+        raise Problem(413, "too-many-fixes", most=MOST_FIXES)
+    taken = await run_in_threadpool(_take, house, bound, batch)
+    return answer({"held": taken, "server_time": house.now()})
+
+
+def _take(house: House, bound: Bound, batch: PhoneFixes) -> int:
+    found = []
+    for raw in batch.fixes:
+        try:
+            fix = msgspec.json.decode(raw, type=PhoneFix)
+            if fix.fixed_at.tzinfo is None:
+                raise msgspec.ValidationError("an instant with its zone is wanted - at `$.fixed_at`")
+            found.append(Fix(device=bound.device, **msgspec.structs.asdict(fix)))
+        except (msgspec.ValidationError, msgspec.DecodeError, UnicodeDecodeError) as error:
+            house.store.set_aside(f"device:{bound.device}", bytes(raw), "position-unreadable", str(error))
+    taken = house.intake.take_fixes(found)
+    if taken.refused:
+        raise Problem(503, "busy", headers={"Retry-After": "60"})
+    return len(batch.fixes)
+
+
+# -- who is calling, and what the phone keeps ---------------------------------------------------------------------------------
+
+
+def _bound(house: House, link: Link) -> Bound:
+    return Bound(link=link, state=house.office.pass_state(link.pass_id))
+
+
+def _bound_of(house: House, caller: Caller) -> Bound | None:
+    """The pass that the caller's phone is bound to; None when it is none, or no longer."""
+    if caller.role != DRIVER:
+        return None
+    link = house.store.registry.link(caller.who)
+    return _bound(house, link) if link is not None and link.closed_at is None else None
+
+
+async def _must_be_bound(request: Request) -> Bound:
+    bound = await run_in_threadpool(_bound_of, house_of(request), caller_of(request))
+    if bound is None:
+        raise Problem(403, "not-bound")
+    return bound
+
+
+async def worker(request: Request) -> Response:
+    """The service worker that keeps the pass at hand; it may look after `/driver` itself."""
+    headers = {"Service-Worker-Allowed": "/driver", "Cache-Control": "no-cache"}
+    return FileResponse(STATIC / "sw.js", media_type="text/javascript", headers=headers)
+
+
+async def manifest(request: Request) -> Response:
+    """What a phone needs to put the pass on its home screen."""
+    t = texts(language_of(request))
+    icon = {"src": "/static/icon.svg", "sizes": "any", "type": "image/svg+xml", "purpose": "any"}
+    body = {
+        "name": t("driver.title"),
+        "short_name": t("driver.title"),
+        "lang": "zh-Hans" if t.lang == "zh" else "en",
+        "start_url": "/driver",
+        "scope": "/driver",
+        "display": "standalone",
+        "background_color": "#ffffff",
+        "theme_color": "#ffffff",
+        "icons": [icon],
+    }
+    return Response(msgspec.json.encode(body), media_type="application/manifest+json", headers={"Cache-Control": "no-cache"})
+
+
+ROUTES = (
+    Rule("/d/{token}", ("GET",), look_at_link, (ANYONE,)),
+    Rule("/d/{token}", ("POST",), open_link, (ANYONE,)),
+    Rule("/driver", ("GET",), page, (DRIVER, ANYONE)),
+    Rule("/driver/card", ("GET",), card, (DRIVER,)),
+    Rule("/driver/live", ("GET",), live, (DRIVER,)),
+    Rule("/driver/sheet", ("GET",), sheet, (DRIVER,)),
+    Rule("/driver/help", ("POST",), call_help, (DRIVER,)),
+    Rule("/driver/contest", ("POST",), contest, (DRIVER,)),
+    Rule("/driver/positions", ("POST",), positions, (DRIVER,), body_bytes=BATCH_BYTES),
+    Rule("/driver/sw.js", ("GET",), worker, (ANYONE,)),
+    Rule("/driver/manifest.webmanifest", ("GET",), manifest, (ANYONE,)),
+)
