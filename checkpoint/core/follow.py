@@ -157,13 +157,13 @@ class Follower:
     def _reached(self, fix: Fix, at_s: float) -> Step | None:
         """The step from the last believed fix; None when it is out of reach and must be doubted."""
         accuracy = ASSUMED_ACCURACY_M if fix.accuracy_m is None else max(fix.accuracy_m, 1.0)
-        place = fix.lon, fix.lat
+        place, scale = (fix.lon, fix.lat), geo.scale_m(fix.lat)
         before = self._believed
         dt_s = moved = 0.0
         leaped = gap = False
         if before is not None:
             dt_s = at_s - before.at_s
-            moved = geo.distance_m((before.fix.lon, before.fix.lat), place)
+            moved = geo.apart_m((before.fix.lon, before.fix.lat), place, scale)
             gap = self._is_gap(dt_s)
             slack = accuracy + before.accuracy_m + 30
             if moved > slack + dt_s * 1.5 * self.ways.loop.policy.max_speed_kmh / 3.6:
@@ -175,7 +175,6 @@ class Follower:
         if self._doubted is not None:
             contested = not leaped and self._doubted.last.device != fix.device
             self._doubted = self._doubted._replace(contested=True) if contested else None
-        scale = geo.scale_m(fix.lat)
         speed = fix.speed_kmh if fix.speed_kmh is not None else moved / dt_s * 3.6 if dt_s else 0.0
         return Step(
             fix=fix,

@@ -36,6 +36,14 @@ def distance_m(a: LonLat, b: LonLat) -> float:
     return 2 * _MEAN_RADIUS_M * asin(min(1.0, sqrt(h)))
 
 
+def apart_m(a: LonLat, b: LonLat, scale: LonLat) -> float:
+    """As `distance_m`, with the metres per degree at one of the two (`scale_m`) known already."""
+    dx, dy = a[0] - b[0], a[1] - b[1]
+    if -0.05 < dx < 0.05 and -0.05 < dy < 0.05:
+        return hypot(dx * scale[0], dy * scale[1])
+    return distance_m(a, b)
+
+
 def bearing_deg(a: LonLat, b: LonLat) -> float:
     """Course from one place to another near it, degrees clockwise from north, 0 to 360."""
     kx, ky = scale_m((a[1] + b[1]) / 2)

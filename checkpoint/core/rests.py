@@ -74,7 +74,7 @@ class Rest:
             self._settle(step)
             return None
         reported = step.fix.speed_kmh
-        away = geo.distance_m((anchor.fix.lon, anchor.fix.lat), (step.fix.lon, step.fix.lat))
+        away = geo.apart_m((anchor.fix.lon, anchor.fix.lat), (step.fix.lon, step.fix.lat), step.scale)
         if away <= _RADIUS_M + min(step.accuracy_m, 50.0) and (reported is None or reported <= 5):
             self._stay(step, anchor)
             return None
@@ -105,7 +105,7 @@ class Rest:
     def _leave(self, step: Step, anchor: Step, last: Step) -> Episode | None:
         closed = None
         wheel_s = step.at_s - last.at_s
-        least_s = min(wheel_s, geo.distance_m((last.fix.lon, last.fix.lat), (step.fix.lon, step.fix.lat)) / _FAST_MS)
+        least_s = min(wheel_s, step.moved_m / _FAST_MS)
         if self.standing and not self._station and last.at_s - anchor.at_s >= self._policy.stop_s:
             closed = self._episode(last.fix.fixed_at)
         # The longest that the pause before this step can have been.

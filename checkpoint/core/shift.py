@@ -6,6 +6,7 @@ the device), not a flood about the trucks. `episodes.py` has the law that watche
 
 from __future__ import annotations
 
+from datetime import datetime
 from math import hypot, sqrt
 from typing import Literal
 
@@ -68,7 +69,7 @@ class DatumSuspect(Watcher):
             return None
         if step.station or step.match.off_m > 1_500:
             return None
-        if self._last is not None and geo.distance_m(_place(self._last), _place(step)) < _SPACING_M:
+        if self._last is not None and geo.apart_m(_place(self._last), _place(step), step.scale) < _SPACING_M:
             return None
         self._sample(step)
         fits = self._fit()
@@ -100,7 +101,7 @@ class DatumSuspect(Watcher):
         self._last = step
         self._count += 1
         place = _place(step)
-        if self._gcj_at is None or geo.distance_m(self._gcj_at, place) > 2_000:
+        if self._gcj_at is None or geo.apart_m(self._gcj_at, place, step.scale) > 2_000:
             gx, gy = datum.wgs_to_gcj(*place)
             self._gcj = (gx - place[0]) * step.scale[0], (gy - place[1]) * step.scale[1]
             self._gcj_at = place

@@ -5,8 +5,9 @@ position is matched by cost: its distance off the line, plus what the step from 
 arc longer than the ground covered, going back, facing the other way). Penalties are held below a cap, so that a truck
 that really is elsewhere is found there.
 
-Looking starts at the last match and reaches as far as the truck can have come, so the price does not grow with the line.
-Without a last match, or when it has been lost, boxes around runs of segments say which of them are worth a look.
+Looking starts at the place expected and reaches as far as the truck can have come, so the price does not grow with the
+line. A vertex that is far away rules out all of the line that is nearer to it than that: looking leaps over it. Without a
+last match, or when it has been lost, the whole line is looked at in the same way, from the nearest of every few vertices.
 """
 
 from __future__ import annotations
@@ -19,8 +20,9 @@ from typing import NamedTuple
 from checkpoint.core import geo
 from checkpoint.core.loop import Leg, Line, Loop, Policy
 
-_RUN = 32  # segments in one box
-_WINDOW = 160  # more segments than this: the boxes are cheaper
+_COARSE = 32  # the whole line is first looked at by every so many vertices
+_WINDOW = 400  # more segments than this: the whole line is cheaper
+_SURE = 0.9  # a plane at one place errs over hundreds of kilometres; leaps stay this far on the safe side
 _BACK_M = 30.0  # going back by less than this is noise
 _CAP_M = 150.0  # what all penalties together can come to
 _FACING_M = 25.0  # the price of a right angle between the truck's course and the line's; twice that for opposite
@@ -54,12 +56,7 @@ class Way:
         widths = [policy.half_width_m, *(s.half_width_m for s in line.sections)]
         self._sections = starts, widths
         self.widest_m = max(widths)
-        count = len(self._xs) - 1
-        self._boxes: list[tuple[float, float, float, float, int, int]] = []
-        for first in range(0, count, _RUN):
-            last = min(first + _RUN, count)
-            xs, ys = self._xs[first : last + 1], self._ys[first : last + 1]
-            self._boxes.append((min(xs), min(ys), max(xs), max(ys), first, last))
+        self._coarse = [(self._xs[i], self._ys[i], i) for i in range(0, len(self._xs) - 1, _COARSE)]
 
     def half_m(self, along_m: float) -> float:
         """The corridor's half-width there."""
@@ -72,43 +69,24 @@ class Way:
         `scale` is metres per degree there (`geo.scale_m`), `near` where on the line the truck was last (None: not
         known), `reach_m` the straight ground covered since, `course_deg` the truck's course when it moves.
         """
-        facing = (sin(radians(course_deg)), cos(radians(course_deg))) if course_deg is not None else None
         if near is None:
-            return self._anywhere(place, scale, None, 0.0, facing)
+            return self.anywhere(place, scale, None, 0.0, course_deg)
         along = self._along
         first = max(0, bisect_right(along, near - 1.2 * reach_m - 100) - 1)
         last = min(len(along) - 1, bisect_right(along, near + 2 * reach_m + 150))
         if last - first > _WINDOW:
-            return self._anywhere(place, scale, near, reach_m, facing)
-        _, off, segment, t = self._best(place, scale, first, last, near, reach_m, facing, inf)
-        return self._matched(place, scale, off, segment, t)
+            return self.anywhere(place, scale, near, reach_m, course_deg)
+        guess = min(max(bisect_right(along, near + reach_m) - 1, first), last - 1)
+        return self._best(place, scale, first, last, guess, near, reach_m, course_deg)
 
     def anywhere(
         self, place: geo.LonLat, scale: geo.LonLat, near: float | None, reach_m: float, course_deg: float | None
     ) -> Match:
         """As `match`, looking at the whole line: when the last match has been lost."""
-        facing = (sin(radians(course_deg)), cos(radians(course_deg))) if course_deg is not None else None
-        return self._anywhere(place, scale, near, reach_m, facing)
-
-    def _anywhere(
-        self, place: geo.LonLat, scale: geo.LonLat, near: float | None, reach_m: float, facing: geo.LonLat | None
-    ) -> Match:
         px, py = place
         kx, ky = scale
-        lows = []
-        for x1, y1, x2, y2, first, last in self._boxes:
-            dx = x1 - px if px < x1 else px - x2 if px > x2 else 0.0
-            dy = y1 - py if py < y1 else py - y2 if py > y2 else 0.0
-            lows.append((hypot(dx * kx, dy * ky), first, last))
-        lows.sort()
-        best = (inf, inf, 0, 0.0)
-        for low, first, last in lows:
-            if low >= best[0]:
-                break
-            found = self._best(place, scale, first, last, near, reach_m, facing, best[0])
-            if found[0] < best[0]:
-                best = found
-        return self._matched(place, scale, *best[1:])
+        guess = min(self._coarse, key=lambda vertex: hypot((vertex[0] - px) * kx, (vertex[1] - py) * ky))[2]
+        return self._best(place, scale, 0, len(self._xs) - 1, guess, near, reach_m, course_deg)
 
     def _best(
         self,
@@ -116,42 +94,49 @@ class Way:
         scale: geo.LonLat,
         first: int,
         last: int,
+        guess: int,
         near: float | None,
         reach_m: float,
-        facing: geo.LonLat | None,
-        limit: float,
-    ) -> tuple[float, float, int, float]:
-        """The cheapest of some segments: (cost, off, segment, share along it). The hot loop, hence written out."""
+        course_deg: float | None,
+    ) -> Match:
+        """The cheapest place on segments `first` to `last` (exclusive), `guess` first. The hot loop, hence written out."""
         xs, ys, along = self._xs, self._ys, self._along
         px, py = place
         kx, ky = scale
-        best, best_off, best_i, best_t = limit, inf, first, 0.0
+        if course_deg is not None:
+            east, north = sin(radians(course_deg)), cos(radians(course_deg))
+        best, best_off, best_i, best_t = inf, inf, guess, 0.0
         ahead_m = 1.5 * reach_m + 50
-        bx, by = (xs[first] - px) * kx, (ys[first] - py) * ky
-        for i in range(first, last):
-            ax, ay = bx, by
-            bx, by = (xs[i + 1] - px) * kx, (ys[i + 1] - py) * ky
+        i, guessing = guess, True
+        while i < last:
+            j = i + 1
+            ax, ay = (xs[i] - px) * kx, (ys[i] - py) * ky
+            bx, by = (xs[j] - px) * kx, (ys[j] - py) * ky
             dx, dy = bx - ax, by - ay
             length2 = dx * dx + dy * dy
             t = -(ax * dx + ay * dy) / length2
-            t = 0.0 if t < 0.0 else min(t, 1.0)
+            t = 0.0 if t < 0.0 else 1.0 if t > 1.0 else t  # half the price of min and max
             ox, oy = ax + t * dx, ay + t * dy
             off = sqrt(ox * ox + oy * oy)
-            if off >= best:
+            if off < best:
+                penalty = 0.0
+                if near is not None:
+                    step = along[i] + t * (along[j] - along[i]) - near
+                    if step < -_BACK_M:
+                        penalty = 0.1 * (-_BACK_M - step)
+                    elif step > ahead_m:
+                        penalty = 0.1 * (step - ahead_m)
+                if course_deg is not None:
+                    penalty += _FACING_M * (1 - (east * dx + north * dy) / sqrt(length2))
+                cost = off + min(penalty, _CAP_M)
+                if cost < best or (cost == best and i < best_i):
+                    best, best_off, best_i, best_t = cost, off, i, t
+            if guessing:
+                i, guessing = first, False
                 continue
-            penalty = 0.0
-            if near is not None:
-                step = along[i] + t * (along[i + 1] - along[i]) - near
-                if step < -_BACK_M:
-                    penalty = 0.1 * (-_BACK_M - step)
-                elif step > ahead_m:
-                    penalty = 0.1 * (step - ahead_m)
-            if facing is not None:
-                penalty += _FACING_M * (1 - (facing[0] * dx + facing[1] * dy) / sqrt(length2))
-            cost = off + min(penalty, _CAP_M)
-            if cost < best:
-                best, best_off, best_i, best_t = cost, off, i, t
-        return best, best_off, best_i, best_t
+            room = _SURE * sqrt(bx * bx + by * by) - best
+            i = max(j, bisect_right(along, along[j] + room, j, last) - 1) if room > 0 else j
+        return self._matched(place, scale, best_off, best_i, best_t)
 
     def _matched(self, place: geo.LonLat, scale: geo.LonLat, off: float, i: int, t: float) -> Match:
         xs, ys, along = self._xs, self._ys, self._along
