@@ -5,7 +5,19 @@ Each module of endpoints keeps its own rows in `ROUTES`; this file puts them tog
 
 from __future__ import annotations
 
-from checkpoint.web import api_positions, api_records, api_station, board, driver, journeys, passes, sign_in
+from checkpoint.web import (
+    api_positions,
+    api_records,
+    api_station,
+    aside,
+    board,
+    driver,
+    journeys,
+    loops,
+    passes,
+    sign_in,
+    stations,
+)
 from checkpoint.web.access import Rule
 from checkpoint.web.static import ROUTES as STATIC
 
@@ -15,6 +27,9 @@ TABLE: tuple[Rule, ...] = (
     *board.ROUTES,
     *journeys.ROUTES,
     *passes.ROUTES,
+    *loops.ROUTES,
+    *stations.ROUTES,
+    *aside.ROUTES,
     *api_station.ROUTES,
     *api_records.ROUTES,
     *api_positions.ROUTES,
