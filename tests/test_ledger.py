@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import peewee
@@ -30,6 +31,7 @@ from checkpoint.core.facts import (
 )
 from checkpoint.store import Entry, StorageFailed, Store
 from checkpoint.store.ledger import entry_of
+from checkpoint.store.tables import Settings
 from tests.ground import LOOP, T0, Still, publish
 from tests.witness import PASS, PLATE, FakeKiosk, fact
 
@@ -309,10 +311,10 @@ def test_one_piece_of_work_that_fails_leaves_its_neighbours_in_the_same_commit(s
 def test_an_entry_that_we_fail_on_is_kept_and_named_and_the_others_stand(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     insert = store._ledger._insert
 
-    def failing(entry: Entry, *rest: object) -> int:
+    def failing(entry: Entry, *rest: Any) -> int | None:
         if entry.fact is not None and entry.fact.id == "bad":
             raise ZeroDivisionError
-        return insert(entry, *rest)  # type: ignore[arg-type]
+        return insert(entry, *rest)
 
     monkeypatch.setattr(store._ledger, "_insert", failing)
     outcomes = store.append([entry_of(fact(name, T0)) for name in ("a", "bad", "c")])
@@ -321,15 +323,15 @@ def test_an_entry_that_we_fail_on_is_kept_and_named_and_the_others_stand(store: 
 
 
 def test_when_the_commit_fails_nobody_is_told_that_anything_is_held(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    execute = store._db.execute_sql
+    run = store._db.run
 
-    def full(sql: str, *rest: object) -> object:
+    def full(sql: str, *rest: Any) -> int:
         if sql == "COMMIT":
-            raise peewee.OperationalError("database or disk is full")
-        return execute(sql, *rest)
+            raise StorageFailed("database or disk is full")
+        return run(sql, *rest)
 
     with monkeypatch.context() as patch:
-        patch.setattr(store._db, "execute_sql", full)
+        patch.setattr(store._db, "run", full)
         with pytest.raises(StorageFailed, match="disk is full"):
             store.record(fact("a", T0))
     assert store.fact("a") is None
@@ -345,8 +347,10 @@ def test_a_store_that_is_closed_takes_nothing_in(tmp_path: Path, clock: Still) -
 
 
 def test_only_the_writer_writes(store: Store) -> None:
+    with pytest.raises(StorageFailed, match="readonly"):
+        store._db.run("DELETE FROM facts")
     with pytest.raises(peewee.OperationalError, match="readonly"):
-        store._db.execute_sql("DELETE FROM facts")
+        Settings.delete().execute(store._db)
 
 
 def test_a_database_that_cannot_be_opened_is_named(tmp_path: Path, clock: Still) -> None:

@@ -21,11 +21,10 @@ from datetime import datetime
 from typing import Literal, NamedTuple
 
 import msgspec
-import peewee
 
 from checkpoint.core.facts import Fact, Malformed, decode, encode, subjects
 from checkpoint.store.concern import Concern
-from checkpoint.store.database import Sqlite, instant, micros
+from checkpoint.store.database import Sqlite, StorageFailed, instant, micros
 from checkpoint.store.keys import Keys
 
 log = logging.getLogger(__name__)
@@ -169,17 +168,17 @@ class Ledger:
         return [self._take_alone(entry, now) for entry in entries]
 
     def _take_alone(self, entry: Entry, now: datetime) -> Outcome:
-        self._db.execute_sql("SAVEPOINT entry")
+        self._db.run("SAVEPOINT entry")
         try:
             outcome = self._take(entry, now)
-        except (peewee.OperationalError, peewee.InternalError):
-            raise  # the disk, the database: everybody in this commit must hear of it
+        except StorageFailed:
+            raise  # everybody in this commit must hear of it
         except Exception as error:
             # A mistake of ours about this one entry: its bytes are kept, the others stand, and we hear of it.
             log.exception("an entry of %s could not be taken in", entry.witness)
-            self._db.execute_sql("ROLLBACK TO entry")
+            self._db.run("ROLLBACK TO entry")
             outcome = self._set_aside(entry, "not-taken", type(error).__name__, now)
-        self._db.execute_sql("RELEASE entry")
+        self._db.run("RELEASE entry")
         return outcome
 
     def _take(self, entry: Entry, now: datetime) -> Outcome:
@@ -202,12 +201,11 @@ class Ledger:
             return self._set_aside(entry, entry.why or "malformed", entry.detail, now)
         if head is not None and head.chains_itself:
             return self._set_aside(entry, "chain-missing", "this witness chains its facts itself", now)
-        known = self._known(entry.fact.id)
-        if known is not None:
-            return self._repeated(entry, known, now)
         seq, prev = (head.seq + 1, head.hash) if head is not None else (1, ZERO)
         own = link_hash(prev, seq, entry.raw)
         number = self._insert(entry, entry.fact, seq, prev, own, now)
+        if number is None:
+            return self._known(entry, entry.fact, now)
         self._write_head(entry.witness, _Head(seq, own, seq, chains_itself=False))
         return Outcome(id=entry.fact.id, state="held", number=number, seq=seq)
 
@@ -219,6 +217,8 @@ class Ledger:
             return "not-chaining", "the ledger chains for this witness"
         if not 1 <= seq <= LARGEST_SEQ or len(prev) != 32 or link_hash(prev, seq, raw) != own:
             return "hash-wrong", f"the hash of link {seq} does not fit its bytes"
+        if head is not None and seq == head.seq + 1 and prev == head.hash:
+            return None  # the common case: the next link, and nothing is held beyond the head
         there = self._link(witness, seq)
         if there is not None:
             if there.hash != own:
@@ -239,36 +239,32 @@ class Ledger:
         link = (entry.witness, seq, prev, own)
         if entry.fact is None:
             return self._set_aside(entry, entry.why or "malformed", entry.detail, now, link)
-        known = self._known(entry.fact.id)
-        if known is not None:
-            return self._set_aside(entry, "id-taken", "the same id is held at another place of the record", now, link)
         number = self._insert(entry, entry.fact, seq, prev, own, now)
+        if number is None:
+            return self._set_aside(entry, "id-taken", "the same id is held at another place of the record", now, link)
         return Outcome(id=entry.fact.id, state="held", number=number, seq=seq)
 
-    def _repeated(self, entry: Entry, known: tuple[int, bytes, str, int], now: datetime) -> Outcome:
-        number, raw, witness, seq = known
-        assert entry.fact is not None
+    def _known(self, entry: Entry, fact: Fact, now: datetime) -> Outcome:
+        """The answer to an entry whose id is held: told again, or another fact under its name."""
+        number, raw, witness, seq = self._db.rows("SELECT number, raw, witness, seq FROM facts WHERE id = ?", (fact.id,))[0]
         if raw == entry.raw and witness == entry.witness:
-            return Outcome(id=entry.fact.id, state="repeated", number=number, seq=seq)
+            return Outcome(id=fact.id, state="repeated", number=number, seq=seq)
         return self._set_aside(entry, "id-taken", "a fact with this id and other contents is held", now)
 
-    def _known(self, fact_id: str) -> tuple[int, bytes, str, int] | None:
-        rows = self._db.rows("SELECT number, raw, witness, seq FROM facts WHERE id = ?", (fact_id,))
-        return rows[0] if rows else None
-
-    def _insert(self, entry: Entry, fact: Fact, seq: int, prev: bytes, own: bytes, now: datetime) -> int:
+    def _insert(self, entry: Entry, fact: Fact, seq: int, prev: bytes, own: bytes, now: datetime) -> int | None:
+        """Write a fact's row and its subjects; None when its id is held already, and nothing was written."""
         at, recorded_at = micros(fact.at), micros(now)
         kind = type(fact.what).__name__
-        cursor = self._db.execute_sql("SELECT coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'facts'), 0) + 1")
-        number = int(next(iter(cursor))[0])
+        number = int(self._db.rows("SELECT coalesce(max(number), 0) + 1 FROM facts")[0][0])
         seal = row_seal(self._keys, number, fact.id, entry.witness, seq, own, kind, at, recorded_at, entry.received)
-        self._db.execute_sql(
+        inserted = self._db.run(
             "INSERT INTO facts (number, id, witness, seq, prev, hash, kind, at, recorded_at, raw, received, seal)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING",
             (number, fact.id, entry.witness, seq, prev, own, kind, at, recorded_at, entry.raw, entry.received, seal),
         )
-        for subject in subjects(fact):
-            self._db.execute_sql("INSERT INTO subjects VALUES (?, ?)", (subject, number))
+        if not inserted:
+            return None
+        self._db.run_many("INSERT INTO subjects VALUES (?, ?)", [(subject, number) for subject in subjects(fact)])
         return number
 
     def _set_aside(
@@ -298,12 +294,12 @@ class Ledger:
         # A number that no chain has may be larger than a column holds.
         place = seq if seq is not None and 0 <= seq <= LARGEST_SEQ else None
         witness, place, prev, own = link or (None, place, None, None)
-        cursor = self._db.execute_sql(
+        self._db.run(
             "INSERT INTO aside (digest, source, why, detail, fact_id, received_at, raw, linked, witness, seq, prev, hash)"
             " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (digest, source, why, detail, fact_id, micros(now), raw, int(link is not None), witness, place, prev, own),
         )
-        return int(self._db.last_insert_id(cursor))
+        return int(self._db.rows("SELECT last_insert_rowid()")[0][0])
 
     # -- chains -------------------------------------------------------------------------------------------------------
 
@@ -313,7 +309,7 @@ class Ledger:
 
     def _write_head(self, witness: str, head: _Head) -> None:
         seal = seal_of(self._keys, witness, head.seq, head.hash, head.links, int(head.chains_itself))
-        self._db.execute_sql(
+        self._db.run(
             "INSERT INTO heads (witness, seq, hash, links, chains_itself, seal) VALUES (?, ?, ?, ?, ?, ?)"
             " ON CONFLICT (witness) DO UPDATE SET seq = excluded.seq, hash = excluded.hash, links = excluded.links,"
             " chains_itself = excluded.chains_itself, seal = excluded.seal",
@@ -333,7 +329,7 @@ class Ledger:
             (witness, seq, seq),
         )
         for first, last, noticed_at in rows:
-            self._db.execute_sql("DELETE FROM gaps WHERE witness = ? AND first_seq = ?", (witness, first))
+            self._db.run("DELETE FROM gaps WHERE witness = ? AND first_seq = ?", (witness, first))
             if first < seq:
                 self._write_gap(witness, first, seq - 1, noticed_at)
             if seq < last:
@@ -341,7 +337,7 @@ class Ledger:
         self._write_head(witness, head._replace(links=head.links + 1))
 
     def _write_gap(self, witness: str, first: int, last: int, noticed_at: int) -> None:
-        self._db.execute_sql("INSERT INTO gaps VALUES (?, ?, ?, ?)", (witness, first, last, noticed_at))
+        self._db.run("INSERT INTO gaps VALUES (?, ?, ?, ?)", (witness, first, last, noticed_at))
 
     def _link(self, witness: str, seq: int) -> _Link | None:
         rows = self._db.rows(
@@ -360,7 +356,7 @@ class Ledger:
 
     def sign(self, witness: str, signed: Signed) -> None:
         """Keep the newest head that a witness signed. Whether the signature is genuine is asked before, and by `verify`."""
-        self._db.execute_sql(
+        self._db.run(
             "UPDATE heads SET signed_seq = ?, signed_hash = ?, signature = ?"
             " WHERE witness = ? AND (signed_seq IS NULL OR signed_seq < ?)",
             (signed.seq, bytes.fromhex(signed.hash), signed.signature, witness, signed.seq),

@@ -17,9 +17,9 @@ MIGRATIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
     (
         "ledger",
         (
-            # `number` is the order in which we learnt; AUTOINCREMENT so that a number is never given twice.
+            # `number` is the order in which we learnt. No row ever leaves, so that the next number is never one given before.
             """CREATE TABLE facts (
-                number INTEGER PRIMARY KEY AUTOINCREMENT,
+                number INTEGER PRIMARY KEY,
                 id TEXT NOT NULL UNIQUE,
                 witness TEXT NOT NULL,
                 seq INTEGER NOT NULL,

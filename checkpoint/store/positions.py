@@ -47,12 +47,12 @@ class Positions:
         """Keep fixes of vehicles. For each: True when it is new, False when it was here."""
         received_at, fresh = micros(now), []
         for vehicle, fix in fixes:
-            cursor = self._db.execute_sql(
+            changed = self._db.run(
                 f"INSERT INTO positions (vehicle, {_COLUMNS}, received_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
                 " ON CONFLICT (vehicle, fixed_at, device, lat, lon) DO NOTHING",
                 (vehicle, *_values(fix), received_at),
             )
-            fresh.append(self._db.rows_affected(cursor) == 1)
+            fresh.append(changed == 1)
         return fresh
 
     def add_strangers(self, fixes: Sequence[tuple[Fix, str]], now: datetime) -> list[bool]:
@@ -65,11 +65,10 @@ class Positions:
             if room <= 0 or counts[fix.device] >= MOST_STRANGE_PER_DEVICE:
                 kept.append(False)
                 continue
-            cursor = self._db.execute_sql(
+            new = self._db.run(
                 "INSERT INTO strangers VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
                 (fix.device, micros(fix.fixed_at), fix.lat, fix.lon, why, micros(now), msgspec.json.encode(fix)),
             )
-            new = self._db.rows_affected(cursor)
             room, counts[fix.device] = room - new, counts[fix.device] + new
             kept.append(True)
         return kept
@@ -80,7 +79,7 @@ class Positions:
         values = (device, micros(since))
         fixes = [msgspec.json.decode(raw, type=Fix) for (raw,) in self._db.rows(f"SELECT raw {where}", values)]
         self.add([(vehicle, fix) for fix in fixes], now)
-        self._db.execute_sql(f"DELETE {where}", values)
+        self._db.run(f"DELETE {where}", values)
         return len(fixes)
 
     def of(self, vehicle: str, since: datetime | None = None, until: datetime | None = None) -> list[Fix]:

@@ -136,14 +136,14 @@ class _Walk:
 
     def _links(self, witness: str) -> Iterator[dict[str, Any]]:
         """The links of a chain in their order, facts and those set aside, read as they are walked."""
-        cursor = self._db.execute_sql(
+        rows = self._db.walk(
             "SELECT seq, prev, hash, number, id, kind, at, recorded_at, raw, received, seal, 1 FROM facts WHERE witness = ?"
             " UNION ALL SELECT seq, prev, hash, number, fact_id, '', 0, received_at, raw, NULL, NULL, 0 FROM aside"
             " WHERE witness = ? AND linked = 1 ORDER BY 1",
             (witness, witness),
         )
         names = ("seq", "prev", "hash", "number", "id", "kind", "at", "recorded_at", "raw", "received", "seal", "held")
-        for row in cursor:
+        for row in rows:
             yield dict(zip(names, row, strict=True))
 
     def _row(self, witness: str, row: dict[str, Any]) -> Iterator[Problem]:
@@ -205,7 +205,7 @@ class _Walk:
         for subject, number in rows:
             yield Problem(witness="", seq=0, number=number, what=f"the index names {subject} for a fact that is not here")
         counts = dict(self._db.rows("SELECT number, count(*) FROM subjects GROUP BY number"))
-        for number, witness, seq, fact_id, raw in self._db.execute_sql("SELECT number, witness, seq, id, raw FROM facts"):
+        for number, witness, seq, fact_id, raw in self._db.walk("SELECT number, witness, seq, id, raw FROM facts"):
             try:
                 wanted = len(subjects(decode(raw)))
             except (Malformed, TypeError):

@@ -16,8 +16,6 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any, TypeVar
 
-import peewee
-
 from checkpoint.store.database import Sqlite, StorageFailed
 
 T = TypeVar("T")
@@ -78,22 +76,22 @@ class Writer:
                 break
 
     def _commit(self, group: list[_Waiting]) -> None:
-        execute = self._database.execute_sql
+        run = self._database.run
         done: list[tuple[Future[Any], Any, BaseException | None]] = []
         try:
-            execute("BEGIN IMMEDIATE")
+            run("BEGIN IMMEDIATE")
             for work, future in group:
-                execute("SAVEPOINT work")
+                run("SAVEPOINT work")
                 try:
                     done.append((future, work(), None))
                 except Exception as error:  # noqa: BLE001 - handed to the one who asked, who raises it
-                    execute("ROLLBACK TO work")
+                    run("ROLLBACK TO work")
                     done.append((future, None, error))
-                execute("RELEASE work")
-            execute("COMMIT")
+                run("RELEASE work")
+            run("COMMIT")
         except Exception as error:  # noqa: BLE001 - handed to everybody who waits for this commit
-            with contextlib.suppress(peewee.PeeweeException):
-                execute("ROLLBACK")
+            with contextlib.suppress(StorageFailed):
+                run("ROLLBACK")
             for _, future in group:
                 failed = StorageFailed(f"the commit failed: {error}")
                 failed.__cause__ = error

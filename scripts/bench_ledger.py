@@ -1,0 +1,115 @@
+"""What durability costs: scans accepted and durable by the store, against the least that can be done.
+
+The floor is one raw SQLite insert at `synchronous=FULL`, one commit each, in this process and on this disk. Ours decodes
+the fact, checks its place in its kiosk's chain, seals the row, and indexes it by every subject it names. Many kiosks wait
+at once, so that they share commits; alone, each waits for its own.
+"""
+
+from __future__ import annotations
+
+import gc
+import hashlib
+import statistics
+import sys
+import tempfile
+import threading
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import apsw
+
+from checkpoint.core.facts import Fact, Scanned, Shown, decode, encode, uuid7
+from checkpoint.store import Entry, Store
+
+AT = datetime(2026, 5, 1, tzinfo=UTC)
+
+
+def scans(kiosk: str, count: int) -> list[tuple[bytes, int, str, str]]:
+    """A kiosk's chain of scans: raw, seq, prev, hash."""
+    made, prev = [], "0" * 64
+    for seq in range(1, count + 1):
+        at = AT + timedelta(seconds=seq)
+        entropy = hashlib.sha256(f"{kiosk}{seq}".encode()).digest()[:10]
+        what = Scanned(
+            digest=f"{seq:032x}",
+            medium="screen",
+            shown=Shown(word="GO", reasons=("in-order",), next_step="drive-on"),
+            pass_id=f"330304-{seq % 500:07d}",
+            vehicle=f"浙C{seq % 500:05d}",
+            live=True,
+            loop="ouhai-shanghai",
+            loop_version=1,
+        )
+        raw = encode(Fact(id=uuid7(at, entropy), at=at, witness=f"kiosk:{kiosk}", what=what, by="staff-1", station="gate-1"))
+        own = hashlib.sha256(bytes.fromhex(prev) + seq.to_bytes(8) + raw).hexdigest()
+        made.append((raw, seq, prev, own))
+        prev = own
+    return made
+
+
+def floor(folder: Path, count: int) -> float:
+    """Raw inserts a second, one commit each."""
+    db = apsw.Connection(str(folder / "floor.db"))
+    for pragma in ("journal_mode=wal", "synchronous=full"):
+        db.execute(f"PRAGMA {pragma}")
+    db.execute("CREATE TABLE scans (id INTEGER PRIMARY KEY, raw BLOB)")
+    rows = [raw for raw, *_ in scans("floor", count)]
+    began = time.perf_counter()
+    for raw in rows:
+        db.execute("INSERT INTO scans (raw) VALUES (?)", (raw,))
+    taken = time.perf_counter() - began
+    db.close()
+    return count / taken
+
+
+def ours(folder: Path, kiosks: int, each: int) -> tuple[float, float, float]:
+    """Scans a second, and the median and 99th percentile wait in milliseconds, with so many kiosks waiting at once."""
+    store = Store.open(folder / f"ours-{kiosks}.db", lambda: AT)
+    chains = {f"k{n}": scans(f"k{n}", each) for n in range(kiosks)}
+    waits: list[float] = []
+    gc.collect()
+    gc.freeze()
+    together = threading.Barrier(kiosks + 1)
+
+    def speak(kiosk: str) -> None:
+        together.wait()
+        for raw, seq, prev, own in chains[kiosk]:
+            began = time.perf_counter()
+            entry = Entry(witness=f"kiosk:{kiosk}", raw=raw, fact=decode(raw), seq=seq, prev=prev, hash=own)
+            if store.append([entry])[0].state != "held":
+                raise RuntimeError("a scan was not held")
+            waits.append(time.perf_counter() - began)
+
+    threads = [threading.Thread(target=speak, args=(kiosk,)) for kiosk in chains]
+    for thread in threads:
+        thread.start()
+    together.wait()
+    began = time.perf_counter()
+    for thread in threads:
+        thread.join()
+    taken = time.perf_counter() - began
+    if len(waits) != kiosks * each:
+        raise RuntimeError("not every scan was answered")
+    store.close()
+    waits.sort()
+    return len(waits) / taken, statistics.median(waits) * 1000, waits[int(len(waits) * 0.99)] * 1000
+
+
+def main(count: int = 4000) -> int:
+    """Measure and print."""
+    with tempfile.TemporaryDirectory(prefix="bench-", dir=Path.cwd()) as name:
+        folder = Path(name)
+        raw = floor(folder, count)
+        print(f"raw SQLite insert at FULL, one a commit      {raw:8.0f}/s")
+        for kiosks in (1, 8, 40):
+            rate, median, p99 = ours(folder, kiosks, count // kiosks)
+            print(
+                f"scan accepted and durable, {kiosks:2} waiting at once {rate:8.0f}/s"
+                f"   {rate / raw:5.2f} of the floor   p50 {median:6.2f} ms   p99 {p99:6.2f} ms"
+            )
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
