@@ -39,6 +39,8 @@ from kiosk.screen import CrewMember, Notice, Screen, Subject
 COOL_DOWN = timedelta(seconds=30)
 STAYS = timedelta(minutes=10)
 """How long a truck stays before the desk when nobody touches anything: then it has gone."""
+CALLED_BACK = timedelta(hours=1)
+"""For how long a look at a pass still stands for the truck whose antigen test is read later."""
 SIGNED_ON_FOR = timedelta(minutes=20)
 GLIMPSES = 3
 """In how many frames running a code that is no good pass must be seen: a sticker flitting by stops nobody."""
@@ -61,6 +63,7 @@ class Desk:
         self._lock = threading.RLock()
         self._known = Knowledge(outbox)
         self._subject: Subject | None = None
+        self._seen: dict[str, Subject] = {}
         self._verdict: Verdict | None = None
         self._shown: Shown | None = None
         self._scan_id = ""
@@ -206,6 +209,7 @@ class Desk:
             if self._judge(now):
                 self._sounded += 1
             return
+        self._remember(standing_before)
         self._subject, self._shown, self._verdict, self._scan_id = subject, None, None, ""
         self._notice = None
         self._judge(now)
@@ -327,7 +331,9 @@ class Desk:
                     pass
             self._subject = subject
         if isinstance(deed, deeds.ReadAntigen):
-            age_s = (now - doing.antigen_swab(self._known, deed.specimen).at).total_seconds()
+            swab = doing.antigen_swab(self._known, deed.specimen)
+            self._call_back(getattr(swab.what, "vehicle", ""), now)
+            age_s = (now - swab.at).total_seconds()
             if not bench.policy.antigen_read_after_s <= age_s <= bench.policy.antigen_read_before_s:
                 key = "kiosk.done.read-outside"
         self._say(now, "done", key, **values)
@@ -355,6 +361,16 @@ class Desk:
             view=self._known.view(subject.vehicle, now) if subject else None,
         )
 
+    def _remember(self, subject: Subject | None) -> None:
+        if subject is not None and subject.vehicle:
+            self._seen[subject.vehicle] = subject
+
+    def _call_back(self, vehicle: str, now: datetime) -> None:
+        """Bring a truck that was scanned here a while ago before the desk again: its antigen test was just read."""
+        subject = self._seen.get(vehicle)
+        if self._subject is None and subject is not None and now - subject.last_seen < CALLED_BACK:
+            self._subject, self._shown = replace(subject, touched=now), None
+
     def clear(self) -> None:
         """The next truck: nothing stands before the desk."""
         with self._lock:
@@ -362,6 +378,7 @@ class Desk:
             self._drop()
 
     def _drop(self) -> None:
+        self._remember(self._subject)
         self._subject, self._verdict, self._shown, self._scan_id, self._notice = None, None, None, "", None
         self._revision += 1
 

@@ -23,7 +23,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from checkpoint.core import passes
 from kiosk.app import create_app
 from tests.ground import T0
-from tests.station import PIN, Ground, ground, jpeg, picture
+from tests.station import Ground, ground, jpeg, picture
 
 playwright = pytest.importorskip("playwright.sync_api")
 
