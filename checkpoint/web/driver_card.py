@@ -146,7 +146,7 @@ def card_of(view: View, judgement: Judgement, reading: Reading | None, person: s
 def next_gate(view: View, loop: Loop, now: datetime) -> Station:
     """The station whose gate the truck is at, or comes to next: the first ahead that this leg must visit, else
     the end of the leg."""
-    if view.journey is None or view.journey.closed_at is not None:
+    if view.journey is None or (view.journey.closed_at is not None and view.journey.closed_at <= now):
         here = view.track.station if view.track is not None else ""
         found = loop.station(here) or loop.station(loop.origin)
         assert found is not None  # `loop.parse` refuses a loop whose points are no stations

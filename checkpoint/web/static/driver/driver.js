@@ -97,6 +97,7 @@ async function refresh() {
     }
     const serverMs = Number(answer.headers.get("X-Server-Time"));
     if (fresh) clock.learn(serverMs, sentMs, Date.now());
+    showPass();
     seenMs = serverMs || seenMs;
     showLine(fresh);
   } catch {
