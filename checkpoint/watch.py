@@ -15,17 +15,17 @@ from __future__ import annotations
 
 import logging
 import threading
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections import defaultdict
-from collections.abc import Callable, Iterable
-from datetime import datetime, timedelta
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
 
 from checkpoint.core import rules
 from checkpoint.core.book import Book
-from checkpoint.core.facts import Amended, Fact, LoopPublished, PassGranted, Voided, WarningRaised, subjects
+from checkpoint.core.facts import Amended, Fact, LoopPublished, Voided, WarningRaised, subjects
 from checkpoint.core.journey import View, WarningState, view_of
 from checkpoint.core.loop import Loop, Loops
 from checkpoint.core.track import Track, TrackReading
@@ -46,6 +46,7 @@ LATE_AFTER = timedelta(minutes=10)
 LOOK_EVERY_S = 5.0
 TRY_AGAIN = timedelta(seconds=60)
 _AT_ONCE = 5_000
+_EVER, _NEVER = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
 # Telling can change what is found (an alert that nobody acknowledged); this is far more than it can chain.
 _MOST_ROUNDS = 8
 
@@ -68,8 +69,13 @@ class _Watched:
         self.track: Track | None = None
         self.track_read_at: datetime | None = None
         self.look: Look | None = None
-        self.due: datetime | None = None
+        self.due = _NEVER
         self.learnt_at: datetime | None = None
+        # The instants at which the view is another by the clock alone.
+        self.turns: list[datetime] = []
+        self._view: View | None = None
+        self._view_at = _EVER
+        self._folded, self._plan = -1, Loops()
 
     def add(self, recorded: Iterable[Recorded]) -> None:
         """Take facts into the book."""
@@ -77,12 +83,19 @@ class _Watched:
             self.facts[r.fact.id] = r.fact
             self.book.add(r.fact)
 
-    def loop(self, loops: Loops, at: datetime) -> Loop | None:
-        """The loop of the newest pass, in the version in force."""
-        for fact in reversed(self.book.of(f"vehicle:{self.vehicle}")):
-            if isinstance(fact.what, PassGranted) and fact.what.vehicle == self.vehicle:
-                return loops.in_force(fact.what.loop, at)
-        return None
+    def view(self, loops: Loops, at: datetime) -> View:
+        """Everything about the vehicle joined but its track; folded again only when something else would come of it."""
+        kept = self._view
+        if (
+            kept is None
+            or (self._folded, self._plan) != (self.book.revision, loops)
+            or at < self._view_at
+            or _next(self.turns, self._view_at) <= at
+        ):
+            kept = self._view = view_of(self.book, self.vehicle, loops, None, at)
+            self._folded, self._plan, self._view_at = self.book.revision, loops, at
+            self.turns = _turns(kept, loops)
+        return kept
 
     def book_at(self, at: datetime) -> Book:
         """What had happened by an instant, as it is known now: later facts left out, corrections kept."""
@@ -172,8 +185,8 @@ class Watch:
 
     def _pause_s(self) -> float:
         """Until something changes by itself, and never longer than `LOOK_EVERY_S`: clocks can be set."""
-        due = [w.due for w in self._watched.copy().values() if w.due is not None]
-        until = (min(due) - self._now()).total_seconds() if due else LOOK_EVERY_S
+        due = min((w.due for w in self._watched.copy().values()), default=_NEVER)
+        until = (due - self._now()).total_seconds()
         return min(max(until, 0.05), LOOK_EVERY_S)
 
     def _round(self) -> None:
@@ -182,7 +195,7 @@ class Watch:
                 now = self._now()
                 self._learn()
                 learnt, self._dirty = self._dirty, set()
-                due = {v for v, w in self._watched.items() if w.due is not None and w.due <= now}
+                due = {v for v, w in self._watched.items() if w.due <= now}
             told = False
             for vehicle in sorted(learnt | due):
                 if self._stopping:
@@ -214,14 +227,14 @@ class Watch:
         return bool(told)
 
     def _judge(self, watched: _Watched, now: datetime) -> None:
-        view = view_of(watched.book, watched.vehicle, self._loops, self._reading(watched, now), now)
+        view = watched.view(self._loops, now)
+        view = msgspec.structs.replace(view, track=self._reading(watched, view.loop, now))
         judgement = rules.judge(view, now)
         watched.look = Look(view=view, judgement=judgement)
-        watched.due = judgement.next_change
+        watched.due = min(judgement.next_change or _NEVER, _next(watched.turns, now))
 
-    def _reading(self, watched: _Watched, now: datetime) -> TrackReading | None:
+    def _reading(self, watched: _Watched, loop: Loop | None, now: datetime) -> TrackReading | None:
         """What the fixes say, read against the loop in force; None without a loop or a fix."""
-        loop = watched.loop(self._loops, now)
         if loop is None:
             return None
         stale = watched.track_read_at is None or now - watched.track_read_at > TRACK_READ
@@ -370,6 +383,23 @@ class Watch:
         for vehicle, watched in list(self._watched.items()):
             if watched.learnt_at is not None and now - watched.learnt_at > UNDER_WAY:
                 self._forget(vehicle)
+
+
+def _turns(view: View, loops: Loops) -> list[datetime]:
+    """When a view is another by the clock alone: a pass begins or closes, a version of its loop comes into force."""
+    found = {at for p in view.passes for at in (p.grant.not_before, p.closed_at)}
+    for name in {p.grant.loop for p in view.passes}:
+        for version in loops.all().get(name, ()):
+            found.add(version.effective_from)
+            if version.effective_until is not None:
+                found.add(version.effective_until)
+    return sorted(found)
+
+
+def _next(turns: Sequence[datetime], after: datetime) -> datetime:
+    """The first of some instants after another."""
+    first = bisect_right(turns, after)
+    return turns[first] if first < len(turns) else _NEVER
 
 
 def _outline(look: Look | None) -> tuple[object, ...]:

@@ -525,3 +525,22 @@ def test_a_new_version_of_the_loop_is_judged_by_at_once(yard: Yard) -> None:
     assert after is not None
     assert (before.version, after.version) == (1, 2)
     assert yard.watch.looks()[PLATE].view.track is not None
+
+
+def test_a_pass_that_ends_is_seen_by_the_clock_alone(yard: Yard) -> None:
+    yard.departed()
+    later = "330304-7654321"
+    yard.tell(
+        PassGranted(
+            pass_id=later, generation=1, vehicle=PLATE, crew=("p-7",), loop=LOOP, carrier="c",
+            not_before=T0 + 2 * HOUR, expires=T0 + 80 * HOUR,
+        )
+    )  # fmt: skip
+    yard.watch.settle()
+    before = yard.watch.looks()[PLATE].view.pass_
+    yard.clock.forward(hours=2)
+    yard.watch.settle()
+    after = yard.watch.looks()[PLATE].view.pass_
+    assert before is not None
+    assert after is not None
+    assert before.grant.pass_id != after.grant.pass_id == later
