@@ -25,7 +25,7 @@ from checkpoint.core.loop import Loop
 from checkpoint.simulator.cast import Role, begins
 from checkpoint.simulator.devices import Credential, Device, Phone, Receiver, Sheet, Tracker
 from checkpoint.simulator.offices import Laboratory, Office, Refused, Report
-from checkpoint.simulator.road import Road
+from checkpoint.simulator.road import Moment, Road
 from checkpoint.simulator.script import Did, Event, Life, Moved, Showed, Truck, life
 from checkpoint.simulator.stations import Kiosk, Known, enrolled
 
@@ -66,7 +66,7 @@ class Actor:
     device: Device
     credential: Credential
     link: str
-    quiet: bool = False
+    unsent: list[Moment] = field(default_factory=list)
 
 
 @dataclass
@@ -77,7 +77,7 @@ class Tally:
     fixes: int = 0
     results: int = 0
     seconds: float = 0.0
-    journeys: int = field(default=0)
+    journeys: int = 0
 
 
 class Fleet:
@@ -187,8 +187,13 @@ class Fleet:
         answer: Shown | None = None
         end: object
         if isinstance(event, Moved):
-            actor.device.see(event.moment)
-            end, actor.quiet = actor.device, event.quiet
+            actor.unsent.append(event.moment)
+            end = None
+            if not event.quiet:
+                end = actor.device
+                for moment in actor.unsent:
+                    actor.device.see(moment)
+                actor.unsent.clear()
         elif isinstance(event, Showed):
             end = kiosk = self._kiosks[event.station]
             answer = kiosk.scan(actor.credential.text_at(at.timestamp()), at)
@@ -197,7 +202,7 @@ class Fleet:
             kiosk.record(event.what, at)
             self._swabbed(actor, event)
         self._next(actor, answer)
-        return None if isinstance(event, Moved) and event.quiet else end
+        return end
 
     def _swabbed(self, actor: Actor, event: Did) -> None:
         """A PCR swab goes to the laboratory; a pool that was begun is closed after a while."""
@@ -221,7 +226,7 @@ class Fleet:
             self._play(at, actor, event)
         # Positions and results before what stations saw: a truck without a journey is not looked for, and a journey without
         # a track looks late, a swab without its result owed.
-        await _side_by_side([self._push_device(a.device) for a in self._actors if not a.quiet], at_once=6)
+        await _side_by_side([self._push_device(actor.device) for actor in self._actors], at_once=6)
         await self._push_laboratory()
         await _side_by_side([self._push_kiosk(kiosk) for kiosk in self._kiosks.values()], at_once=4)
         self.tally.seconds = monotonic() - begun
@@ -260,18 +265,21 @@ class Fleet:
         task.add_done_callback(self._tasks.discard)
 
     async def _push_kiosk(self, kiosk: Kiosk) -> None:
-        self.tally.facts += await kiosk.push(self._client, self._now)
+        sent = await kiosk.push(self._client, self._now)
+        self.tally.facts += sent
 
     async def _push_device(self, device: Device) -> None:
-        self.tally.fixes += await device.push(self._client)
+        sent = await device.push(self._client)
+        self.tally.fixes += sent
 
     async def _push_laboratory(self) -> None:
         due, self._due = self._due, []
         try:
-            self.tally.results += await self._laboratory.send(self._offices["laboratory"], due)
+            sent = await self._laboratory.send(self._offices["laboratory"], due)
         except (httpx.HTTPError, Refused):
             self._due = due + self._due
             raise
+        self.tally.results += sent
 
     async def _pulling(self) -> None:
         while True:

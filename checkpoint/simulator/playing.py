@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from http.cookiejar import DefaultCookiePolicy
 from random import Random
 
 import httpx
@@ -21,7 +22,10 @@ Say = Callable[[str], object]
 def client_of(server: str) -> httpx.AsyncClient:
     """The sockets a fleet speaks through: kept open, as many as it has ends that speak at once."""
     limits = httpx.Limits(max_connections=24, max_keepalive_connections=24)
-    return httpx.AsyncClient(base_url=server, timeout=httpx.Timeout(30, connect=5), limits=limits)
+    client = httpx.AsyncClient(base_url=server, timeout=httpx.Timeout(30, connect=5), limits=limits)
+    # Each phone keeps its own cookies; through shared ones they would all be one phone.
+    client.cookies.jar.set_policy(DefaultCookiePolicy(allowed_domains=()))
+    return client
 
 
 async def simulated(server: str, password: str, *, seed: int, now: Now, journeys: int | None, say: Say, t: Texts) -> int:
