@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import checkpoint.ui.texts as texts_module
-from checkpoint.ui import texts as _  # noqa: F401  # the function; the module's switch is below
+from checkpoint.ui import catalogue
 
-texts_module.strict = True
+catalogue.strict = True

@@ -4,7 +4,7 @@ Server and kiosk build their pages on this. Nothing here knows the store, the ne
 the kiosk looks and reads the same without any of them.
 """
 
+from checkpoint.ui.catalogue import LANGUAGES, Texts, pick_language, texts
 from checkpoint.ui.page import STATIC, TEMPLATES, environment
-from checkpoint.ui.texts import LANGUAGES, Texts, pick_language, texts
 
 __all__ = ["LANGUAGES", "STATIC", "TEMPLATES", "Texts", "environment", "pick_language", "texts"]

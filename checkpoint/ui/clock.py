@@ -10,7 +10,7 @@ from datetime import datetime, timedelta, tzinfo
 from babel.dates import format_datetime
 from markupsafe import Markup, escape
 
-from checkpoint.ui.texts import Texts
+from checkpoint.ui.catalogue import Texts
 
 _FORMS = {
     "zh": {"time": "HH:mm", "seconds": "HH:mm:ss", "day": "M月d日 HH:mm", "full": "y年M月d日 HH:mm:ss", "date": "y年M月d日"},

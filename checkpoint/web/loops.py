@@ -90,7 +90,7 @@ async def one(request: Request) -> Response:
         if loop is None:
             raise Problem(404, "not-found")
         return _page(
-            request, document=_pretty(msgspec.to_builtins(loop)), preview=drawing((loop,), (), width=900), previewed=loop
+            request, document=_pretty(msgspec.to_builtins(loop)), preview=drawing((loop,), (), width=900, height=440), previewed=loop
         )
 
     return await run_in_threadpool(work)
@@ -110,7 +110,7 @@ def _publish(request: Request, body: bytes, meant: bool) -> Response:
     except MalformedLoop as error:
         return _page(request, document=text, problems=error.problems, status=422)
     if not meant:
-        return _page(request, document=text, preview=drawing((loop,), (), width=900), previewed=loop)
+        return _page(request, document=text, preview=drawing((loop,), (), width=900, height=440), previewed=loop)
     if not put_in_force(house_of(request), caller_of(request), loop, text):
         t = texts(language_of(request))
         said = t("loops.version-taken", version=loop.version, loop=loop.id)
@@ -157,7 +157,7 @@ def _import(request: Request, form: FormData, data: bytes) -> Response:
         loop = parse(text)
     except MalformedLoop as error:
         return _page(request, document=text, problems=error.problems, status=422)
-    return _page(request, document=text, preview=drawing((loop,), (), width=900), previewed=loop)
+    return _page(request, document=text, preview=drawing((loop,), (), width=900, height=440), previewed=loop)
 
 
 def _pretty(document: dict[str, Any]) -> str:

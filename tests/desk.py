@@ -1,0 +1,60 @@
+"""A server for the tests of its pages: a store with a fleet's facts, a watch that stands still, a clock that does too."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import cast
+
+from starlette.applications import Starlette
+from starlette.testclient import TestClient
+
+from checkpoint.store import Store
+from checkpoint.watch import Watch
+from checkpoint.web import access
+from checkpoint.web.app import create_app
+from checkpoint.web.house import House
+from tests.fleet import NOW, Fleet, StillWatch, fleet
+
+BASE = "http://testserver"
+HTML = {"accept": "text/html"}
+
+
+class Desk:
+    """A server and the people at it."""
+
+    def __init__(self, app: Starlette, store: Store, told: Fleet) -> None:
+        self.app, self.store, self.told = app, store, told
+        self.house: House = app.state.house
+
+    def nobody(self) -> TestClient:
+        """A browser that has not signed in."""
+        return TestClient(self.app, base_url=BASE, headers=HTML, follow_redirects=False)
+
+    def signed_in(self, role: str, who: str = "", name: str = "周敏", lang: str = "en") -> TestClient:
+        """A browser with a session of a role, as its cookie says."""
+        token = access.open_session(self.house, role=role, who=who or role, name=name)
+        client = self.nobody()
+        client.cookies.set(access.cookie_name(self.house, role), token)
+        client.cookies.set("lang", lang)
+        return client
+
+
+@contextmanager
+def desk(folder: Path, *, told: Fleet | None = None, public_url: str = BASE) -> Iterator[Desk]:
+    """A server with a fleet on its road (none: an empty one is `Fleet({}, ())`)."""
+
+    def now() -> datetime:
+        return NOW
+
+    told = told if told is not None else fleet()
+    store = Store.open(folder / "checkpoint.db", now)
+    try:
+        for fact in told.facts:
+            store.record(fact)
+        watch = cast("Watch", StillWatch(told.looks))
+        yield Desk(create_app(store, now, watch=watch, public_url=public_url), store, told)
+    finally:
+        store.close()
