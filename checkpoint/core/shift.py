@@ -15,7 +15,7 @@ from checkpoint.core.episodes import EVIDENCE_FIXES, Step, Watcher, cited
 from checkpoint.core.facts import Cited
 from checkpoint.core.fixes import Episode
 
-_SPACING_M = 100.0  # samples nearer to each other than this say the same thing twice
+_SPACING_M = 250.0  # samples nearer to each other than this say the same thing twice
 _FADING = 0.97  # how much older samples still count with each new one: about the last thirty
 _ENOUGH = 12
 _AGAINST = 5

@@ -128,7 +128,7 @@ class Way:
                         penalty = 0.1 * (step - ahead_m)
                 if course_deg is not None:
                     penalty += _FACING_M * (1 - (east * dx + north * dy) / sqrt(length2))
-                cost = off + min(penalty, _CAP_M)
+                cost = off + (_CAP_M if penalty > _CAP_M else penalty)
                 if cost < best or (cost == best and i < best_i):
                     best, best_off, best_i, best_t = cost, off, i, t
             if guessing:
