@@ -408,7 +408,7 @@ def unexplained_samples(book: Book, person: str) -> tuple[Unexplained, ...]:
             case SwabTaken(specimen=specimen, tube=tube):
                 specimens.add(specimen)
                 owners = [f for f in book.of(f"specimen:{specimen}") if isinstance(f.what, SwabTaken)]
-                if owners[0].id != fact.id:
+                if owners and owners[0].id != fact.id:
                     found.append(Unexplained(fact=fact.id, at=fact.at, why="specimen-twice"))
                 if tube:
                     found += _tube_problems(book, fact, tube, person)

@@ -14,6 +14,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from datetime import datetime
 
+import msgspec
+
 from checkpoint.core.journey import View
 from checkpoint.core.rules import driver, evidence, movement, record
 from checkpoint.core.rules.ahead import Ahead, ahead
@@ -70,14 +72,33 @@ __all__ = ["FOR_DRIVER", "KINDS", "MOVEMENT", "PASSING", "RULES", "Ahead", "ahea
 
 
 def judge(view: View, now: datetime) -> Judgement:
-    """Every finding about a vehicle at `now`, the earliest first, and when the answer next changes by itself."""
+    """Every finding about a vehicle at `now`, the earliest first, and when the answer next changes by itself.
+
+    What a witness whose clock is ahead says of the future is not spoken of before its time.
+    """
     findings: list[Finding] = []
-    changes: list[datetime] = []
+    changes: list[datetime] = list(_turns(view))
     for rule in RULES:
         for said in rule(view, now):
-            if isinstance(said, Finding):
-                findings.append(said)
-            elif said > now:
+            if not isinstance(said, Finding):
                 changes.append(said)
+            elif said.since > now:
+                changes.append(said.since)
+            elif said.until is not None and said.until > now:
+                changes.append(said.until)
+                findings.append(msgspec.structs.replace(said, until=None))
+            else:
+                findings.append(said)
     findings.sort(key=lambda f: (f.since, f.kind, f.subject))
-    return Judgement(findings=tuple(findings), next_change=min(changes, default=None), at=now)
+    return Judgement(findings=tuple(findings), next_change=min((c for c in changes if c > now), default=None), at=now)
+
+
+def _turns(view: View) -> Iterator[datetime]:
+    """Instants at which any rule may say something else: passes begin and end, and with them journeys; the plan ends."""
+    for state in view.passes:
+        yield from (state.grant.not_before, state.closed_at)
+    for journey in view.journeys:
+        if journey.closed_at is not None:
+            yield journey.closed_at
+    if view.loop is not None and view.loop.effective_until is not None:
+        yield view.loop.effective_until
