@@ -17,7 +17,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import msgspec
 
@@ -44,6 +44,7 @@ CALLED_BACK = timedelta(hours=1)
 SIGNED_ON_FOR = timedelta(minutes=20)
 GLIMPSES = 3
 """In how many frames running a code that is no good pass must be seen: a sticker flitting by stops nobody."""
+_TICK, _SAME_MOMENT = timedelta(microseconds=1), timedelta(seconds=1)
 PIN_TRIES, PIN_PAUSE = 5, timedelta(minutes=1)
 
 
@@ -73,8 +74,13 @@ class Desk:
         self._signed_on = ""
         self._active_at: datetime | None = None
         self._wrong_pins: dict[str, tuple[int, datetime]] = {}
+        self._last_fact_at = datetime.min.replace(tzinfo=UTC)
         self._revision = 0
         self._sounded = 0
+
+    def _after_the_last(self, now: datetime) -> datetime:
+        """The next fact's instant: one desk's facts stand in the order in which they happened, also within a tick."""
+        return max(now, self._last_fact_at + _TICK) if self._last_fact_at - now < _SAME_MOMENT else now
 
     # -- what comes in ------------------------------------------------------------------------------------------------
 
@@ -237,6 +243,7 @@ class Desk:
         """Judge, and write down what will be shown when it is not what was shown before; returns whether it is not."""
         subject = self._subject
         assert subject is not None
+        now = self._after_the_last(now)
         view = self._known.view(subject.vehicle, now)
         loop = self._loop(subject.vehicle, now)
         policy = loop.policy_at(self._station_id()) if loop is not None else Policy()
@@ -294,6 +301,9 @@ class Desk:
         """Do something at this station; what came of it is the notice. Returns whether it was done."""
         with self._lock:
             now = self._now()
+            self._refresh(now)
+            if self._subject is not None:
+                self._subject = replace(self._subject, touched=now)
             try:
                 self._do(deed, now)
             except Refused as refused:
@@ -310,10 +320,8 @@ class Desk:
         self._record(now, *happened, by=by)
         self._active_at = now
         self._after(deed, bench, now)
-        if self._subject is not None:
-            self._subject = replace(self._subject, touched=now)
-            if self._judge(now):
-                self._sounded += 1
+        if self._subject is not None and self._judge(now):
+            self._sounded += 1
 
     def _after(self, deed: AnyDeed, bench: Bench, now: datetime) -> None:
         """What a deed changes about the look at the truck, and what is said of it."""
@@ -429,17 +437,19 @@ class Desk:
         enrolment = self._outbox.enrolment
         assert enrolment is not None
         who = self._who(now) if by is None else by
-        written = [
-            Fact(
-                id=uuid7(now, self._entropy(10)),
-                at=now,
-                witness=enrolment.witness,
-                what=what,  # type: ignore[arg-type]  # every Happening is one of What
-                by=who or "",
-                station=enrolment.station,
+        written = []
+        for what in happened:
+            self._last_fact_at = at = self._after_the_last(now)
+            written.append(
+                Fact(
+                    id=uuid7(at, self._entropy(10)),
+                    at=at,
+                    witness=enrolment.witness,
+                    what=what,  # type: ignore[arg-type]  # every Happening is one of What
+                    by=who or "",
+                    station=enrolment.station,
+                )
             )
-            for what in happened
-        ]
         self._outbox.record(*written)
         self._known.learn(written)
         self._recorded()
