@@ -1,0 +1,364 @@
+"""The gate before every route: who is calling is asked each time, and who is not named does not pass."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+from starlette.testclient import TestClient
+
+from checkpoint.store import Store
+from checkpoint.web import access
+from checkpoint.web.access import ANYONE, CARRIER, COORDINATOR, DRIVER, KIOSK, LABORATORY, ROLES, STATION, Rule
+from checkpoint.web.app import POLICY, create_app
+from checkpoint.web.routes import TABLE
+from checkpoint.web.throttle import FREE_TRIES, Throttle
+from tests.desk import BASE, HTML, Desk, desk
+from tests.fleet import NOW, Fleet, StillWatch
+
+PASSWORD = "correct-horse"
+
+
+@pytest.fixture(scope="module")
+def empty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
+    """A server that knows nothing but three passwords."""
+    with desk(tmp_path_factory.mktemp("access"), told=Fleet({}, ())) as found:
+        for role in access.WITH_PASSWORD:
+            found.store.registry.set_password(role, access._HASHER.hash(PASSWORD))
+        yield found
+
+
+def filled(path: str) -> str:
+    """A route's pattern with something in each place."""
+    return re.sub(r"\{\w+(:\w+)?\}", lambda found: "1" if found.group(1) == ":int" else "x", path)
+
+
+def client_as(found: Desk, role: str) -> TestClient:
+    """A caller of a role, without a browser's headers."""
+    client = found.nobody()
+    client.headers["accept"] = "application/json"
+    if role == KIOSK:
+        registry = found.store.registry
+        token = access.digest(f"token-{id(client)}")
+        registry.add_kiosk("panqiao", token, NOW + timedelta(days=1))
+        registry.enrol_kiosk(token, b"\x01" * 32, access.digest(f"key-{id(client)}"))
+        client.headers["authorization"] = f"Bearer key-{id(client)}"
+    elif role != ANYONE:
+        token = access.open_session(found.house, role=role, who=role)
+        client.headers["authorization"] = f"Bearer {token}"
+    return client
+
+
+# -- the table --------------------------------------------------------------------------------------------------------
+
+
+def test_the_table_is_all_that_there_is(empty: Desk) -> None:
+    assert [(route.path, set(route.methods or ()) - {"HEAD"}) for route in empty.app.routes if isinstance(route, Route)] == [
+        (rule.path, set(rule.methods)) for rule in TABLE
+    ]
+    assert len(empty.app.routes) == len(TABLE)
+
+
+def test_no_row_is_hidden_behind_another() -> None:
+    seen: list[tuple[str, str]] = []
+    for rule in TABLE:
+        for method in rule.methods:
+            assert (rule.path, method) not in seen
+            seen.append((rule.path, method))
+
+
+def test_a_row_that_names_nobody_is_a_mistake() -> None:
+    async def endpoint(_: Request) -> Response:
+        return PlainTextResponse("")
+
+    with pytest.raises(ValueError, match="who may call it"):
+        Rule("/x", ("GET",), endpoint, ())
+    with pytest.raises(ValueError, match="who may call it"):
+        Rule("/x", ("GET",), endpoint, ("everybody",))
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_who_is_not_named_does_not_pass(empty: Desk, role: str) -> None:
+    """Every role against every row: refused with 401 or 403 exactly where the row does not name it."""
+    client = client_as(empty, role)
+    wrong = []
+    for rule in TABLE:
+        if rule.path == "/events" and role in rule.who:
+            continue  # a stream that is let in does not end by itself
+        for method in rule.methods:
+            answer = client.request(method, filled(rule.path), content=b"" if method != "GET" else None)
+            refused = (
+                answer.status_code == (401 if role == ANYONE else 403)
+                and answer.json().get("type", "").endswith(("#sign-in", "#not-yours"))
+                if answer.headers.get("content-type", "").startswith("application/problem+json")
+                else False
+            )
+            allowed = role in rule.who or ANYONE in rule.who
+            if refused == allowed:
+                wrong.append((method, rule.path, answer.status_code))
+    assert wrong == []
+
+
+def test_every_role_is_named_somewhere() -> None:
+    named = frozenset().union(*(rule.who for rule in TABLE))
+    assert {COORDINATOR, CARRIER, LABORATORY, DRIVER, KIOSK, ANYONE} <= named
+    assert named <= set(ROLES)
+    assert STATION not in named, "station staff act through their kiosk"
+
+
+def test_what_anyone_may_do_is_a_short_list() -> None:
+    """A row open to anyone is added here on purpose, or not at all."""
+    opened = {rule.path for rule in TABLE if ANYONE in rule.who}
+    assert {path for path in opened if not path.startswith(("/static/", "/d/", "/driver"))} == {
+        "/sign-in", "/sign-out", "/livez", "/api/v1/session", "/api/v1/enrol", "/api/v1/positions/osmand",
+    }  # fmt: skip
+
+
+def test_what_is_not_in_the_table_does_not_exist(empty: Desk) -> None:
+    answer = client_as(empty, COORDINATOR).get("/admin")
+    assert answer.status_code == 404
+    assert answer.json()["type"] == "about:blank#not-found"
+
+
+# -- signing in -------------------------------------------------------------------------------------------------------
+
+
+def sign_in(client: TestClient, **changes: str) -> Response:
+    form = {"role": COORDINATOR, "name": "周敏", "password": PASSWORD} | changes
+    return client.post("/sign-in", data=form)  # type: ignore[return-value]
+
+
+def test_a_page_asks_a_stranger_to_sign_in_and_brings_them_back(empty: Desk) -> None:
+    client = empty.nobody()
+    answer = client.get("/passes")
+    assert (answer.status_code, answer.headers["location"]) == (303, "/sign-in?next=/passes")
+    done = sign_in(client, next="/passes")
+    assert (done.status_code, done.headers["location"]) == (303, "/passes")
+    assert client.get("/passes").status_code == 200
+
+
+def test_nobody_is_sent_on_to_another_site(empty: Desk) -> None:
+    for there in ("https://evil.example/", "//evil.example", "/\\evil.example", "javascript:alert(1)", "/\tx"):
+        assert sign_in(empty.nobody(), next=there).headers["location"] == "/"
+
+
+def test_a_session_is_a_cookie_that_no_script_reads_and_the_server_can_end(empty: Desk) -> None:
+    client = empty.nobody()
+    cookie = sign_in(client).headers["set-cookie"]
+    assert cookie.startswith("checkpoint=")
+    assert "HttpOnly" in cookie
+    assert "samesite=lax" in cookie.lower()
+    token = client.cookies["checkpoint"]
+    assert empty.store.registry.session(access.digest(token)) is not None
+    client.post("/sign-out")
+    assert empty.store.registry.session(access.digest(token)) is None
+    client.cookies.set("checkpoint", token)
+    assert client.get("/passes").status_code == 303, "the old cookie opens nothing"
+
+
+def test_behind_https_the_cookie_binds_to_host_and_transport(tmp_path: Path) -> None:
+    with desk(tmp_path, told=Fleet({}, ()), public_url="https://loop.example") as found:
+        found.store.registry.set_password(COORDINATOR, access._HASHER.hash(PASSWORD))
+        answer = sign_in(found.nobody())
+        assert answer.headers["set-cookie"].startswith("__Host-checkpoint=")
+        assert "Secure" in answer.headers["set-cookie"]
+        assert "Path=/" in answer.headers["set-cookie"]
+        assert "strict-transport-security" in answer.headers
+
+
+def test_a_session_ends_by_itself(tmp_path: Path) -> None:
+    at = [NOW]
+    store = Store.open(tmp_path / "checkpoint.db", lambda: at[0])
+    try:
+        app = create_app(store, lambda: at[0], watch=StillWatch({}))  # type: ignore[arg-type]
+        client = TestClient(app, base_url=BASE, headers=HTML, follow_redirects=False)
+        client.cookies.set("checkpoint", access.open_session(app.state.house, role=COORDINATOR, name="x"))
+        assert client.get("/passes").status_code == 200
+        at[0] = NOW + access.SESSION - timedelta(seconds=1)
+        assert client.get("/passes").status_code == 200
+        at[0] = NOW + access.SESSION
+        assert client.get("/passes").status_code == 303
+    finally:
+        store.close()
+
+
+def test_a_wrong_password_is_refused_and_guessing_becomes_slow(tmp_path: Path) -> None:
+    with desk(tmp_path, told=Fleet({}, ())) as found:
+        found.store.registry.set_password(COORDINATOR, access._HASHER.hash(PASSWORD))
+        client = found.nobody()
+        for _ in range(FREE_TRIES):
+            assert sign_in(client, password="guess").status_code == 401
+        assert sign_in(client).status_code == 429, "even the right one waits now"
+
+
+def test_after_a_few_failures_each_wait_is_twice_as_long_and_then_forgiven() -> None:
+    at = [NOW]
+    throttle = Throttle(lambda: at[0])
+    for _ in range(FREE_TRIES - 1):
+        throttle.failed("x")
+    assert throttle.wait("x") == timedelta()
+    throttle.failed("x")
+    assert throttle.wait("x") == timedelta(seconds=2)
+    throttle.failed("x")
+    assert throttle.wait("x") == timedelta(seconds=4)
+    assert throttle.wait("y") == timedelta()
+    at[0] += timedelta(seconds=4)
+    assert throttle.wait("x") == timedelta()
+    throttle.succeeded("x")
+    throttle.failed("x")
+    assert throttle.wait("x") == timedelta()
+
+
+def test_a_role_without_a_password_opens_to_nobody(tmp_path: Path) -> None:
+    with desk(tmp_path, told=Fleet({}, ())) as found:
+        assert not access.password_fits(found.store, COORDINATOR, "")
+        assert sign_in(found.nobody(), role="driver").status_code == 401
+
+
+def test_the_first_start_makes_a_password_for_each_role_once(tmp_path: Path) -> None:
+    with desk(tmp_path, told=Fleet({}, ())) as found:
+        made = access.first_passwords(found.store)
+        assert set(made) == {COORDINATOR, CARRIER, LABORATORY}
+        assert len(set(made.values())) == 3
+        assert access.password_fits(found.store, COORDINATOR, made[COORDINATOR])
+        assert not access.password_fits(found.store, CARRIER, made[COORDINATOR])
+        assert access.first_passwords(found.store) == {}
+
+
+def test_the_same_name_at_a_desk_is_the_same_pseudonym_and_no_kiosk_lets_it_in(empty: Desk) -> None:
+    first = access.desk_member(empty.store, "周敏")
+    assert access.desk_member(empty.store, "周敏") == first
+    assert access.desk_member(empty.store, "林夏") != first
+    assert first not in {member.id for member in empty.store.registry.staff()}
+    assert empty.store.registry.names([first]) == {first: "周敏"}
+
+
+def test_a_carrier_with_a_password_of_its_own_is_not_opened_by_the_common_one(tmp_path: Path) -> None:
+    with desk(tmp_path, told=Fleet({}, ())) as found:
+        found.store.registry.set_password(CARRIER, access._HASHER.hash(PASSWORD))
+        found.store.registry.set_password("carrier:甲", access._HASHER.hash("own"))
+        assert sign_in(found.nobody(), role=CARRIER, office="甲").status_code == 401
+        assert sign_in(found.nobody(), role=CARRIER, office="甲", password="own").status_code == 303
+        assert sign_in(found.nobody(), role=CARRIER, office="乙").status_code == 303
+        assert sign_in(found.nobody(), role=CARRIER).status_code == 422, "which carrier?"
+
+
+# -- requests that other sites set off --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"sec-fetch-site": "cross-site"},
+        {"sec-fetch-site": "same-site"},
+        {"origin": "https://evil.example"},
+        {"origin": "null"},
+        {"origin": "http://testserver:8100"},
+    ],
+)
+def test_a_post_that_another_site_set_off_is_refused(empty: Desk, headers: dict[str, str]) -> None:
+    client = empty.signed_in(COORDINATOR)
+    answer = client.post("/stations/staff", data={"name": "x", "pin": "1357"}, headers=headers)
+    assert answer.status_code == 403
+    assert sign_in(empty.nobody()).status_code == 303
+    assert empty.nobody().post("/sign-in", data={}, headers=headers).status_code == 403, "nor may it sign somebody in"
+
+
+@pytest.mark.parametrize(
+    "headers", [{"sec-fetch-site": "same-origin"}, {"sec-fetch-site": "none"}, {"origin": "http://testserver"}, {}]
+)
+def test_a_post_from_our_own_page_is_taken(empty: Desk, headers: dict[str, str]) -> None:
+    client = empty.signed_in(COORDINATOR)
+    assert client.post("/stations/staff", data={"name": "x", "pin": "1357"}, headers=headers).status_code == 303
+
+
+def test_a_token_needs_no_such_proof_since_no_site_can_send_it(empty: Desk) -> None:
+    client = client_as(empty, COORDINATOR)
+    answer = client.post("/stations/staff", data={"name": "y", "pin": "1357"}, headers={"origin": "https://tool.example"})
+    assert answer.status_code == 303
+
+
+def test_a_wrong_token_is_not_mended_by_a_cookie(empty: Desk) -> None:
+    client = empty.signed_in(COORDINATOR)
+    assert client.get("/passes", headers={"authorization": "Bearer nonsense", "accept": "*/*"}).status_code == 401
+
+
+def test_a_drivers_cookie_opens_no_desk_and_a_desks_no_cab(empty: Desk) -> None:
+    driver = access.open_session(empty.house, role=DRIVER, who="330304-0000017")
+    client = empty.nobody()
+    client.cookies.set("checkpoint", driver)
+    assert client.get("/passes").status_code == 303, "a driver's token in the desk's cookie is nobody's"
+
+
+# -- what every answer carries ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", ["/sign-in", "/passes", "/nowhere", "/static/tokens.css", "/api/v1/feed"])
+def test_every_answer_carries_the_headers_that_protect_its_reader(empty: Desk, path: str) -> None:
+    headers = empty.nobody().get(path).headers
+    assert headers["content-security-policy"] == POLICY
+    assert "frame-ancestors 'none'" in POLICY
+    assert "unsafe" not in POLICY
+    assert headers["x-content-type-options"] == "nosniff"
+    assert headers["referrer-policy"] == "same-origin"
+    assert "camera=(self)" in headers["permissions-policy"]
+
+
+def test_a_body_is_counted_as_it_streams_whatever_was_announced(empty: Desk) -> None:
+    client = client_as(empty, COORDINATOR)
+    announced = client.post("/stations/staff", content=b"x", headers={"content-length": "99999999"})
+    assert announced.status_code == 413
+
+    def endless() -> Iterator[bytes]:
+        for _ in range(100):
+            yield b"name=" + b"x" * 4096
+
+    streamed = client.post("/stations/staff", content=endless(), headers={"content-type": "application/x-www-form-urlencoded"})
+    assert streamed.status_code == 413
+    assert streamed.json()["type"] == "about:blank#too-large"
+
+
+def test_a_mistake_of_ours_is_answered_with_a_number_that_the_log_has(
+    empty: Desk, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise RuntimeError("broken on purpose")
+
+    monkeypatch.setattr(type(empty.store), "aside", broken)
+    answer = client_as(empty, COORDINATOR).get("/aside")
+    assert answer.status_code == 500
+    number = re.search(r"\b[0-9a-f]{8}\b", answer.json()["detail"])
+    assert number is not None
+    assert number.group() in caplog.text
+    assert "broken on purpose" not in answer.text
+    assert answer.headers["content-security-policy"] == POLICY
+
+
+def test_errors_speak_the_askers_language(empty: Desk) -> None:
+    client = empty.nobody()
+    zh = client.get("/api/v1/nowhere", headers={"accept-language": "zh-CN"})
+    en = client.get("/api/v1/nowhere", headers={"accept-language": "en"})
+    assert (zh.json()["title"], en.json()["title"]) == ("没有这个页面", "No such page")
+    assert en.headers["content-type"] == "application/problem+json"
+    assert "No such page" in client.get("/nowhere?lang=en").text
+
+
+def test_files_are_served_from_their_folders_and_no_further(empty: Desk) -> None:
+    client = empty.nobody()
+    assert client.get("/static/tokens.css").headers["content-type"].startswith("text/css")
+    for path in (
+        "/static/../page.py",
+        "/static/%2e%2e/page.py",
+        "/static/web/..%2f..%2fapp.py",
+        "/static/",
+        "/static/vendor/%00",
+    ):
+        assert client.get(path).status_code == 404
+    tag = client.get("/static/tokens.css").headers["etag"]
+    assert client.get("/static/tokens.css", headers={"if-none-match": tag}).status_code == 304
