@@ -64,10 +64,10 @@ def document(**changes: Any) -> dict[str, Any]:
 
 def publish(store: Store, **changes: Any) -> None:
     """Put a version of the loop in force."""
-    text = json.dumps(document(**changes))
-    version = document(**changes)["version"]
-    what = LoopPublished(loop=LOOP, version=version, document=text)
-    store.record(Fact(id=f"loop-{LOOP}-{version}", at=store.now(), witness="desk:coordinator", what=what))
+    loop = document(**changes)
+    name, version = loop["id"], loop["version"]
+    what = LoopPublished(loop=name, version=version, document=json.dumps(loop))
+    store.record(Fact(id=f"loop-{name}-{version}", at=store.now(), witness="desk:coordinator", what=what))
 
 
 def store_in(folder: Path, clock: Still) -> Store:

@@ -218,6 +218,7 @@ def test_a_mates_evidence_stays_the_mates(app: Any, store: Store) -> None:
     page = client.get("/driver").text
     assert texts("zh")("driver.mate.not-ok") in page
     assert texts("zh")("word.STOP") in page
+    assert "S-SECRET" not in page
 
 
 def test_before_it_begins_and_after_it_ends_the_page_still_answers(app: Any, clock: Still) -> None:

@@ -6,11 +6,12 @@ is the one the next gate would give now, asked of the same rules; a colour is ne
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from checkpoint.core.facts import Cited, Contested, HelpCalled, Word
-from checkpoint.core.journey import View
+from checkpoint.core.journey import Stay, View
 from checkpoint.core.loop import Loop, Policy, Station
 from checkpoint.core.passes import Reading
 from checkpoint.core.rules import ahead, decide
@@ -20,6 +21,8 @@ from checkpoint.core.verdict import Found, Gate, Judgement
 from checkpoint.web.words import Words
 
 SPOKEN_SHOWN = timedelta(days=2)
+# What stations, desks and the record have to settle among themselves; what a driver said comes back under its own heading.
+BETWEEN_DESKS = frozenset({"alert-unacknowledged", "verdict-differs", "unexplained", "contested", "help-called"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,7 +119,7 @@ def card_of(view: View, judgement: Judgement, reading: Reading | None, person: s
         gate=words.station_name("", gate.id) if gate else "",
         until=verdict.until if verdict else None,
         next_step=words.say(f"next.{verdict.next_step}", verdict.next_values) if verdict else "",
-        reasons=tuple(_reason(found, words) for found in verdict.reasons) if verdict else (),
+        reasons=tuple(_reason(found, person, words) for found in verdict.reasons) if verdict else (),
         loop=str(getattr(loop.name, words.t.lang)) if loop else "",
         loop_version=loop.version if loop else 0,
         break_due=break_due(view, policy, now),
@@ -125,19 +128,17 @@ def card_of(view: View, judgement: Judgement, reading: Reading | None, person: s
         mates=tuple(
             Mate(name=words.who(mate), state=_mate(view.people.get(mate), policy, now)) for mate in crew if mate != person
         ),
-        stay=StayLine(station=words.station_name("", stay.station), bay=stay.bay, beds=" · ".join(stay.beds), since=stay.since)
-        if stay
-        else None,
+        stay=_stay(stay, words) if stay is not None else None,
         findings=tuple(
             FindingLine(
                 colour=f.colour,
                 text=words.say(f"finding.{f.kind}", f.values),
                 since=f.since,
-                cited=tuple(_cited(c, words) for c in f.evidence[:3]),
+                cited=_evidence(f.evidence, f.values, person, words),
                 target=f"{f.kind}:{f.subject}:{f.since.isoformat()}",
             )
             for f in judgement.findings
-            if f.until is None and f.confirmed
+            if f.until is None and f.confirmed and f.kind not in BETWEEN_DESKS
         ),
         spoken=_spoken(view, person, now),
     )
@@ -171,6 +172,11 @@ def break_due(view: View, policy: Policy, now: datetime) -> datetime | None:
     return track.last.fixed_at + timedelta(seconds=max(0.0, policy.break_after_driving_s - track.driven_s))
 
 
+def _stay(stay: Stay, words: Words) -> StayLine:
+    beds = words.t("board.comma").join(stay.beds)
+    return StayLine(station=words.station_name("", stay.station), bay=stay.bay, beds=beds, since=stay.since)
+
+
 def _counts(evidence: Evidence, policy: Policy, words: Words, now: datetime) -> tuple[Count, ...]:
     stands = standing(as_of(evidence, now), now, policy)
 
@@ -195,7 +201,8 @@ def _counts(evidence: Evidence, policy: Policy, words: Words, now: datetime) -> 
             found.append(line(test, "pending", waiting, waiting.taken_at + timedelta(seconds=policy.result_owed_s)))
         elif waiting is not None:
             found.append(line(test, "unread", waiting, waiting.taken_at + timedelta(seconds=policy.antigen_read_after_s)))
-        if bad is None and good is None and waiting is None:
+        needed = test == "pcr" or stands.pcr is None
+        if bad is None and good is None and waiting is None and needed:
             found.append(line(test, "missing", None))
     return tuple(found)
 
@@ -221,13 +228,20 @@ def _spoken(view: View, person: str, now: datetime) -> tuple[Spoken, ...]:
     return tuple(found)
 
 
-def _reason(found: Found, words: Words) -> ReasonLine:
+def _reason(found: Found, person: str, words: Words) -> ReasonLine:
     return ReasonLine(
         word=found.row.verdict,
         text=words.say(f"reason.{found.row.reason}", found.values),
         until=found.until,
-        cited=tuple(_cited(c, words) for c in found.evidence[:3]),
+        cited=_evidence(found.evidence, found.values, person, words),
     )
+
+
+def _evidence(cited: tuple[Cited, ...], values: Mapping[str, object], person: str, words: Words) -> tuple[str, ...]:
+    """The evidence in lines; a mate's specimens and results are the mate's own."""
+    if values.get("person", person) != person:
+        return ()
+    return tuple(_cited(c, words) for c in cited[:3])
 
 
 def _cited(cited: Cited, words: Words) -> str:
