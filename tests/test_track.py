@@ -272,6 +272,23 @@ def test_a_silence_long_enough_to_have_turned_at_the_end_is_no_wrong_way() -> No
     assert reading.leg == "inbound"
 
 
+def test_between_two_sparse_fixes_a_truck_may_have_turned_at_the_end() -> None:
+    truck = Truck(PATH, every_s=120.0, noise_m=5).drive(0, END_M - 2_500).silent(240)
+    reading = read(truck.drive(END_M - 1_500, END_M - 12_000).fixes)
+    assert kinds(reading) == []
+    assert reading.leg == "inbound"
+
+
+def test_one_fix_thrown_back_along_the_line_is_no_wrong_way() -> None:
+    truck = Truck(PATH, noise_m=8)
+    truck.said |= {"speed_kmh": None, "course_deg": None}
+    truck.drive(0, 10_000).stand(900, at_m=10_000)
+    for back_m in (400, 600):
+        truck.report(PATH.at(10_000 - back_m), None, None)
+        truck.stand(300, at_m=10_000)
+    assert kinds(read(truck.drive(10_000, 12_000).fixes)) == ["unscheduled-stop"]
+
+
 def test_lines_that_cross_are_not_mixed_up() -> None:
     """A line that crosses itself, as a figure of eight does: progress goes on, it does not jump."""
     eight = [(120.7, 28.0), (120.8, 28.1), (120.9, 28.1), (120.9, 28.0), (120.8, 28.0), (120.7, 28.1)]
@@ -346,6 +363,15 @@ def test_a_displaced_fix_does_not_end_a_rest() -> None:
     assert seconds(truck.fixes[-1].fixed_at, stop.since) >= 1_190
 
 
+def test_a_receiver_that_dreams_of_speed_still_stands() -> None:
+    truck = Truck(PATH, noise_m=5).drive(0, 10_000)
+    stood_at = truck.at
+    truck.said |= {"speed_kmh": 7.0, "course_deg": 90.0}
+    reading = read(truck.stand(1_200, at_m=10_000).fixes)
+    assert reading.at_rest_since is not None
+    assert abs(seconds(reading.at_rest_since, stood_at)) <= 10
+
+
 def test_at_a_station_standing_is_no_stop() -> None:
     reading = read(Truck(PATH, noise_m=5).stand(3_600).fixes)
     assert reading.episodes == ()
@@ -400,10 +426,11 @@ def test_positions_too_poor_to_say_anything_are_unknown_and_not_off(said: dict[s
     assert after.episodes[0].until is not None
 
 
-def test_zero_zero_is_no_place() -> None:
+@pytest.mark.parametrize("place", [(0.0, 0.0), (120.7, 90.0), (120.7, float("nan")), (500.0, 28.0)])
+def test_what_is_no_place_is_not_believed(place: tuple[float, float]) -> None:
     truck = Truck(PATH).drive(0, 5_000)
-    truck.report((0.0, 0.0), 0, 0)
-    assert read(truck.fixes).placed == truck.fixes[-2]
+    fixes = [*truck.fixes, Fix(device="d", fixed_at=truck.at, lat=place[1], lon=place[0])]
+    assert read(fixes).placed == truck.fixes[-1]
 
 
 # -- another datum -----------------------------------------------------------------------------------------------------
@@ -516,6 +543,24 @@ def test_one_late_fix_gives_the_reading_it_would_have_given_in_time(late: int) -
     assert track.reading() == IN_ORDER
     assert track.add(EVENTFUL[late]) is False
     assert track.reading() == IN_ORDER
+
+
+def test_a_fix_days_late_gives_the_reading_it_would_have_given_in_time() -> None:
+    truck = Truck(PATH, every_s=30.0, noise_m=5)
+    for _ in range(8):
+        truck.stand(900).drive(0, END_M).stand(900, at_m=END_M).drive(END_M, 0)
+    whole, late = read(truck.fixes), (100, 700, 1_500)
+    track = Track(SAME_ROAD)
+    for i, fix in enumerate(truck.fixes):
+        if i not in late:
+            track.add(fix)
+    track.reading()
+    for i in reversed(late):
+        track.add(truck.fixes[i])
+        track.reading()
+    assert track.reading() == whole
+    assert [e.kind for e in whole.episodes] == []
+    assert len(whole.visits) == 17
 
 
 def test_of_two_copies_that_differ_the_same_is_kept_whichever_came_first() -> None:

@@ -26,6 +26,7 @@ from checkpoint.core.loop import Leg, Policy
 from checkpoint.core.ways import Match
 
 EVIDENCE_FIXES = 6
+_FALL_M = 30.0
 Values = dict[str, str | int | float | bool | None]
 
 
@@ -207,7 +208,7 @@ class WrongWay(Watcher):
         self._policy = policy
         self._leg: Leg | None = None
         self._peak: Step | None = None
-        self._lowest = 0.0
+        self._lowest = self._fallen_to = 0.0
         self._falls = 0
         self._rises = 0
         self._confirmed: datetime | None = None
@@ -223,13 +224,13 @@ class WrongWay(Watcher):
             return closed
         if step.excess_m > 0 or step.leaped:
             return None
-        noise = max(30.0, step.accuracy_m)
         if along < self._lowest:
-            if along < self._lowest - min(noise, 15.0) or self._falls:
-                self._falls += 1
-                self._evidence = (*self._evidence, cited(step))[-EVIDENCE_FIXES:] if self._confirmed is None else self._evidence
             self._lowest, self._rises, self._turned = along, 0, step
-        elif along > self._lowest + noise:
+            if along < self._fallen_to - _FALL_M:  # each fall must show by itself; standing jitters, and one fix may be thrown
+                self._fallen_to, self._falls = along, self._falls + 1
+                if self._confirmed is None:
+                    self._evidence = (*self._evidence, cited(step))[-EVIDENCE_FIXES:]
+        elif along > self._lowest + max(_FALL_M, step.accuracy_m):
             self._rises += 1
         if along >= self._peak.match.along_m or self._rises >= 2:
             closed = self._close(self._turned.fix.fixed_at if self._turned else None)
@@ -248,7 +249,8 @@ class WrongWay(Watcher):
         return _facing(course, step.match) > 0
 
     def _restart(self, step: Step) -> None:
-        self._leg, self._peak, self._lowest = step.leg, step, step.match.along_m
+        self._leg, self._peak = step.leg, step
+        self._lowest = self._fallen_to = step.match.along_m
         self._falls = self._rises = 0
         self._turned, self._confirmed, self._evidence = None, None, ()
 

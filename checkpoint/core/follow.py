@@ -132,6 +132,8 @@ class Follower:
     def _usable(self, fix: Fix) -> bool:
         if not fix.valid or (fix.lat == 0 and fix.lon == 0):  # 0, 0 is what receivers say when they know nothing
             return False
+        if not (-90 < fix.lat < 90 and -180 <= fix.lon <= 180):
+            return False
         return fix.accuracy_m is None or fix.accuracy_m <= self.ways.loop.policy.accuracy_ignored_m
 
     def _keep_rhythm(self, device: str, at_s: float) -> None:
@@ -156,7 +158,8 @@ class Follower:
 
     def _reached(self, fix: Fix, at_s: float) -> Step | None:
         """The step from the last believed fix; None when it is out of reach and must be doubted."""
-        accuracy = ASSUMED_ACCURACY_M if fix.accuracy_m is None else max(fix.accuracy_m, 1.0)
+        said = fix.accuracy_m
+        accuracy = ASSUMED_ACCURACY_M if said is None or said <= 0 else max(said, 1.0)
         place, scale = (fix.lon, fix.lat), geo.scale_m(fix.lat)
         before = self._believed
         dt_s = moved = 0.0
@@ -255,8 +258,7 @@ class Follower:
             line.reach_m += step.moved_m
             line.searched_m += step.moved_m
         course = self._course(step)
-        if step.gap:
-            self._after_gap(step)
+        self._may_have_turned(step)
         turning = any(visit.fence.turning for visit in self._inside)
         if turning:
             self._undecide()
@@ -343,16 +345,19 @@ class Follower:
             self._undecide()
             self._base = {name: match.along_m for name, match in found.items()}
 
-    def _after_gap(self, step: Step) -> None:
-        """A silence long enough to have turned at the end of the line opens the question of the leg again."""
-        if self._leg is None:
-            self._undecide()
+    def _may_have_turned(self, step: Step) -> None:
+        """Time enough since the last fix to have turned at the end of the line opens the question of the leg again."""
+        if self._leg is None or self._undecided:
+            if step.gap:
+                self._undecide()
             return
-        here, other = self._lines[self._leg], self.ways.legs[_OTHER[self._leg]]
-        ahead_m = self.ways.legs[self._leg].length_m - (here.along_m or 0.0)
-        place = step.fix.lon, step.fix.lat
-        beyond_m = geo.distance_m(other.path.points[0], place)
-        if step.leaped or step.dt_s * self.ways.loop.policy.max_speed_kmh / 3.6 >= ahead_m + beyond_m:
+        could_m = step.dt_s * self.ways.loop.policy.max_speed_kmh / 3.6
+        left_m = self.ways.legs[self._leg].length_m - (self._lines[self._leg].along_m or 0.0)
+        elsewhere = step.leaped and step.gap  # found where it could not have been: nothing known of its way there
+        if left_m > could_m and not elsewhere:
+            return
+        point = self.ways.legs[_OTHER[self._leg]].path.points[0]
+        if elsewhere or left_m + geo.apart_m(point, (step.fix.lon, step.fix.lat), step.scale) <= could_m:
             self._undecide()
 
     # -- what it means --------------------------------------------------------------------------------------------------

@@ -19,6 +19,7 @@ from checkpoint.core.loop import Policy
 _RADIUS_M = 50.0  # staying within this, and the fix's own accuracy, is standing
 _SETTLED_S = 60.0  # without a reported speed, standing is believed after this
 _STRAY_M = 300.0  # a single fix this near a standing truck may be the receiver's fault
+_JITTER_KMH = 15.0  # what a receiver at rest may report; faster than this the truck moves
 _FAST_MS = 25.0  # what a truck may have driven at in a gap: the least time at the wheel is distance over this
 
 
@@ -75,10 +76,10 @@ class Rest:
             return None
         reported = step.fix.speed_kmh
         away = geo.apart_m((anchor.fix.lon, anchor.fix.lat), (step.fix.lon, step.fix.lat), step.scale)
-        if away <= _RADIUS_M + min(step.accuracy_m, 50.0) and (reported is None or reported <= 5):
+        if away <= _RADIUS_M + min(step.accuracy_m, 50.0) and (reported is None or reported <= _JITTER_KMH):
             self._stay(step, anchor)
             return None
-        if self.standing and self._stray is None and away <= _STRAY_M and not (reported is not None and reported > 10):
+        if self.standing and self._stray is None and away <= _STRAY_M and (reported is None or reported <= _JITTER_KMH):
             self._stray = step
             return None
         return self._leave(step, anchor, last)

@@ -69,8 +69,10 @@ class DatumSuspect(Watcher):
             return None
         if step.station or step.match.off_m > 1_500:
             return None
-        if self._last is not None and geo.apart_m(_place(self._last), _place(step), step.scale) < _SPACING_M:
+        gone_m = geo.apart_m(_place(self._last), _place(step), step.scale) if self._last is not None else None
+        if gone_m is not None and gone_m < _SPACING_M:
             return None
+        self._length += gone_m or 0.0
         self._sample(step)
         fits = self._fit()
         if fits is not None:
@@ -96,8 +98,6 @@ class DatumSuspect(Watcher):
     def _sample(self, step: Step) -> None:
         if self._since is None:
             self._since = step
-        if self._last is not None:
-            self._length += step.moved_m
         self._last = step
         self._count += 1
         place = _place(step)
@@ -122,7 +122,7 @@ class DatumSuspect(Watcher):
         """The shift (metres east, north) that explains the samples far better than none does, or None."""
         w = self._weight
         plain = sqrt(self._cc / w)
-        if plain < 80:
+        if plain < 60:
             return None
         for squares, sign in ((self._plus, 1), (self._minus, -1)):
             if not self._agreed and sqrt(squares / w) <= min(25.0, plain / 4):

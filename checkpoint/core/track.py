@@ -2,7 +2,8 @@
 
 The law of this file: the fixes are kept sorted, by their own instant and then by all else they say, and the reading is a
 fold over that order. Folding waits until somebody asks, so that a thousand late fixes cost one reading. At every so many
-fixes the follower is forked; a late fix takes the fold back to the fork before it.
+fixes the follower is forked; a late fix takes the fold back to the fork before it. Old forks are thinned out: most late
+fixes are not very late, and a track of days should not weigh much.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ from checkpoint.core.ways import ways_of
 __all__ = ["Episode", "Fix", "Track", "TrackReading", "TrackVisit"]
 
 _FORK_EVERY = 64
+_OLD_FORK_EVERY = 1024
+_YOUNG_FORKS = 32
 
 _Key = tuple[datetime, str, float, float]
 
@@ -76,11 +79,17 @@ class Track:
             fixes, follower = self._fixes, self._follower
             for i in range(self._folded, len(fixes)):
                 if i % _FORK_EVERY == 0 and i > self._forks[-1][0]:
-                    self._forks.append((i, follower.fork()))
+                    self._keep_fork(i, follower.fork())
                 follower.step(fixes[i])
             self._folded = len(fixes)
             self._reading = follower.reading()
         return self._reading
+
+    def _keep_fork(self, index: int, follower: Follower) -> None:
+        self._forks.append((index, follower))
+        old = len(self._forks) - _YOUNG_FORKS
+        if old > 0 and self._forks[old][0] % _OLD_FORK_EVERY:
+            del self._forks[old]
 
 
 def _rest_of(fix: Fix) -> tuple[tuple[bool, float], ...]:
