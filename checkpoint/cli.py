@@ -11,6 +11,7 @@ import asyncio
 import os
 import sys
 from collections.abc import Callable, Coroutine, Sequence
+from getpass import getpass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,7 +19,7 @@ import httpx
 import msgspec
 
 from checkpoint import config
-from checkpoint.config import Misconfigured
+from checkpoint.config import Config, Misconfigured
 from checkpoint.core.datum import Datum
 from checkpoint.core.loop import LEGS, MalformedLoop, parse
 from checkpoint.ui import Texts, texts
@@ -40,7 +41,7 @@ def language() -> str:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code."""
     t = texts(language())
-    asked = _parser(t).parse_args(arguments)
+    asked = parser(t).parse_args(arguments)
     command: Command = asked.command
     try:
         return command(asked, t)
@@ -62,9 +63,10 @@ def _in_the_way(error: OSError, t: Texts) -> str:
     return t("cli.file", file=error.filename or "", why=error.strerror or str(error))
 
 
-def _parser(t: Texts) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="checkpoint", description=t("cli.help"))
-    commands = parser.add_subparsers(required=True, metavar=t("cli.help.command"))
+def parser(t: Texts) -> argparse.ArgumentParser:
+    """The commands and their options, in words of one language."""
+    top = argparse.ArgumentParser(prog="checkpoint", description=t("cli.help"))
+    commands = top.add_subparsers(required=True, metavar=t("cli.help.command"))
 
     def add(name: str, command: Command, under: _Commands = commands) -> argparse.ArgumentParser:
         words = t(f"cli.help.{name.replace(' ', '-')}")
@@ -84,7 +86,7 @@ def _parser(t: Texts) -> argparse.ArgumentParser:
     simulate_ = add("simulate", simulate)
     _fleet_options(simulate_, t)
     simulate_.add_argument("--journeys", type=_count, metavar="N", help=t("cli.help.journeys"))
-    simulate_.add_argument("--server", metavar="URL", help=t("cli.help.server"))
+    _talk_options(simulate_, t)
     story_ = add("story", story)
     story_.add_argument("files", nargs="+", metavar="FILE", help=t("cli.help.story-files"))
     add("verify", verify)
@@ -97,14 +99,18 @@ def _parser(t: Texts) -> argparse.ArgumentParser:
     kiosks = group("kiosk")
     token = add("kiosk token", kiosk_token, kiosks)
     token.add_argument("station", metavar="STATION", help=t("cli.help.station"))
-    token.add_argument("--password", help=t("cli.help.password"))
-    token.add_argument("--server", metavar="URL", help=t("cli.help.server"))
-    return parser
+    _talk_options(token, t)
+    return top
 
 
 def _fleet_options(parser: argparse.ArgumentParser, t: Texts) -> None:
     parser.add_argument("--seed", type=_count, default=42, metavar="N", help=t("cli.help.seed"))
     parser.add_argument("--speed", type=_speed, default=1.0, metavar="X", help=t("cli.help.speed"))
+
+
+def _talk_options(parser: argparse.ArgumentParser, t: Texts) -> None:
+    parser.add_argument("--server", metavar="URL", help=t("cli.help.server"))
+    parser.add_argument("--password", help=t("cli.help.password"))
 
 
 def _count(text: str) -> int:
@@ -192,15 +198,13 @@ def simulate(asked: argparse.Namespace, t: Texts) -> int:
 
     settings = config.load()
     server = asked.server or settings.server_url
-    if not settings.first_password:
-        print(t("cli.password-wanted"), file=sys.stderr)
+    password = _password(asked, settings, t)
+    if not password:
         return ASKED_WRONGLY
     now = settings.now
     if asked.speed != 1:
         now = config.Clock(config.utc_now(), asked.speed)
-    return _spoken(
-        t, simulated(server, settings.first_password, seed=asked.seed, now=now, journeys=asked.journeys, say=print, t=t)
-    )
+    return _spoken(t, simulated(server, password, seed=asked.seed, now=now, journeys=asked.journeys, say=print, t=t))
 
 
 # -- loops, kiosks, stories -----------------------------------------------------------------------------------------------
@@ -239,9 +243,8 @@ def kiosk_token(asked: argparse.Namespace, t: Texts) -> int:
     from checkpoint.simulator.offices import Office
 
     settings = config.load()
-    password = asked.password or settings.first_password
+    password = _password(asked, settings, t)
     if not password:
-        print(t("cli.password-wanted"), file=sys.stderr)
         return ASKED_WRONGLY
 
     async def ask() -> int:
@@ -258,6 +261,16 @@ def story(asked: argparse.Namespace, t: Texts) -> int:
     from checkpoint import story as stories
 
     return stories.main(asked.files)
+
+
+def _password(asked: argparse.Namespace, settings: Config, t: Texts) -> str:
+    """The password to sign in with: said, set, or asked for at a terminal; empty when there is none, and that was said."""
+    password: str = asked.password or settings.first_password
+    if not password and sys.stdin.isatty():
+        password = getpass(t("cli.password") + " ")
+    if not password:
+        print(t("cli.password-wanted"), file=sys.stderr)
+    return password
 
 
 def _spoken(t: Texts, conversation: Coroutine[None, None, int]) -> int:
