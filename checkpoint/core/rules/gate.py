@@ -82,7 +82,7 @@ def _reasons(view: View | None, gate: Gate, now: datetime, policy: Policy, loop:
         return [_Reason(reason="not-genuine", values={"why": gate.refused or "forged"})]
     found = [*_pass_reasons(view, gate, now, loop), *_holder_reasons(view, gate, now, policy)]
     if view is None or view.pass_ is None:
-        found.append(_Reason(reason="evidence-missing", values={"why": "unknown-here"}))
+        found.append(_Reason(reason="evidence-missing", values={"why": "unknown-here", "station": _samples(loop, gate.station)}))
     else:
         for person in view.pass_.crew:
             found += _person_reasons(view, gate.station, person, now, policy)
@@ -319,14 +319,17 @@ def _next_place(view: View, gate: Gate, now: datetime) -> dict[str, Value]:
 
 def _sampling_place(view: View, station: str) -> str:
     """Where the next swab can be taken: here, else the next station ahead that samples, else any that does."""
-    if view.loop is None:
-        return ""
-    here = view.loop.station(station)
-    if here is not None and "sampling" in here.services:
-        return here.id
+    here = _samples(view.loop, station)
+    if view.loop is None or here == station:
+        return here
     stops, _ = _stops_after(view, station)
-    candidates = [s.station for s in stops] + list(view.loop.stations)
-    return next((s.id for s in candidates if "sampling" in s.services), "")
+    return next((s.station.id for s in stops if "sampling" in s.station.services), here)
+
+
+def _samples(loop: Loop | None, station: str) -> str:
+    """A station of the loop that samples: this one if it does, else the first that does, or empty."""
+    sampling = [s.id for s in loop.stations if "sampling" in s.services] if loop is not None else []
+    return station if station in sampling else next(iter(sampling), "")
 
 
 def evidence_word(view: View, station: str, at: datetime) -> Word:
