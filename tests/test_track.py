@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import pairwise
 from random import Random
 from typing import Any
@@ -527,6 +527,54 @@ def test_order_and_repetition_do_not_show(data: st.DataObject) -> None:
         if asked:
             track.reading()
     assert track.reading() == IN_ORDER
+
+
+wild_fixes = st.lists(
+    st.builds(
+        lambda device, minute, along_m, east, north, accuracy, kmh, course, valid: Fix(
+            device=device,
+            fixed_at=T0 + timedelta(seconds=minute * 30),
+            lon=place_moved(PATH.at(along_m), east, north)[0],
+            lat=place_moved(PATH.at(along_m), east, north)[1],
+            accuracy_m=accuracy,
+            speed_kmh=kmh,
+            course_deg=course,
+            valid=valid,
+        ),
+        st.sampled_from("de"),
+        st.integers(0, 200),
+        st.sampled_from([0.0, 50.0, 5_000.0, 5_300.0, 20_000.0, END_M - 100, END_M]),
+        st.sampled_from([0.0, 0.0, 30.0, 200.0, 5_000.0, 2_000_000.0]),
+        st.sampled_from([0.0, 0.0, -60.0, 400.0]),
+        st.sampled_from([None, -1.0, 0.0, 5.0, 80.0, 900.0]),
+        st.sampled_from([None, 0.0, 12.0, 70.0]),
+        st.sampled_from([None, 0.0, 45.0, 225.0]),
+        st.sampled_from([True, True, True, False]),
+    ),
+    max_size=60,
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(wild_fixes, st.randoms(use_true_random=False))
+def test_no_fixes_break_the_reading_whatever_their_order(fixes: list[Fix], random: Random) -> None:
+    reading = read(fixes)
+    for episode in reading.episodes:
+        assert episode.until is None or episode.since <= episode.until
+        assert episode.confirmed_at is None or episode.since <= episode.confirmed_at
+        assert episode.until is None or episode.confirmed_at is not None
+        assert episode.evidence
+    for visit in reading.visits:
+        assert visit.until is None or visit.since <= visit.until
+    shuffled = [*fixes, *fixes[:10]]
+    random.shuffle(shuffled)
+    track = Track(SAME_ROAD)
+    for fix in shuffled:
+        track.add(fix)
+        if random.random() < 0.2:
+            track.reading()
+    assert track.reading() == reading
+    assert len(track) == reading.fixes_count
 
 
 @settings(max_examples=10, deadline=None)
