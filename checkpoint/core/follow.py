@@ -89,6 +89,7 @@ class Follower:
         self._votes: tuple[Leg | None, int] = (None, 0)
         self._elsewhere = 0
         self._inside: tuple[_Inside, ...] = ()
+        self._clear_m = 0.0  # no station is nearer than this
         self._rhythm: dict[str, tuple[float, tuple[float, ...]]] = {}
         self.visits: tuple[TrackVisit, ...] = ()
         self.episodes: tuple[Episode, ...] = ()
@@ -221,6 +222,13 @@ class Follower:
 
     def _visit(self, step: Step) -> None:
         place, allowed = (step.fix.lon, step.fix.lat), min(step.accuracy_m, _ACCURACY_CAP_M)
+        self._clear_m -= step.moved_m
+        if not self._inside:
+            if self._clear_m > 0:
+                return
+            self._clear_m = self.ways.clear_m(place, step.scale)
+            if self._clear_m > 0:
+                return
         inside = {v.fence.station: v for v in self._inside}
         kept: list[_Inside] = []
         for fence in self.ways.fences:

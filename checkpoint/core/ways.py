@@ -173,6 +173,12 @@ class Fence:
             max(p[1] for p in ring) + radius / ky,
         )
 
+    def clear_m(self, place: geo.LonLat, scale: geo.LonLat) -> float:
+        """Metres to the box, at least; 0 inside it. On the safe side for places far away."""
+        x1, y1, x2, y2 = self._box
+        dx, dy = max(x1 - place[0], 0.0, place[0] - x2), max(y1 - place[1], 0.0, place[1] - y2)
+        return _SURE * hypot(dx * scale[0], dy * scale[1])
+
     def outside_m(self, place: geo.LonLat) -> float:
         """Metres outside the boundary, 0 inside; infinity beyond `FENCE_MARGIN_M`."""
         x1, y1, x2, y2 = self._box
@@ -199,6 +205,10 @@ class Ways:
         self.fences = tuple(
             Fence(s.id, s.boundary, any(geo.distance_m(s.center, p) <= _TURNING_M for p in points)) for s in loop.stations
         )
+
+    def clear_m(self, place: geo.LonLat, scale: geo.LonLat) -> float:
+        """Metres that can be driven from a place, at least, before any station needs a look."""
+        return min((fence.clear_m(place, scale) for fence in self.fences), default=inf)
 
 
 _ready: dict[int, Ways] = {}
