@@ -65,6 +65,7 @@ class Desk:
         self._known = Knowledge(outbox)
         self._subject: Subject | None = None
         self._seen: dict[str, Subject] = {}
+        self._last_read: tuple[passes.Reading | None, object] = (None, None)
         self._verdict: Verdict | None = None
         self._shown: Shown | None = None
         self._scan_id = ""
@@ -100,13 +101,21 @@ class Desk:
 
     def good(self, text: str) -> bool:
         """Whether a text is a pass with a genuine seal: what the scanner stops for."""
-        with self._lock:
-            keys = self._known.keys
         try:
-            passes.read(text, keys)
+            self._read(text)
         except (passes.NotAPass, passes.Untrusted):
             return False
         return True
+
+    def _read(self, text: str) -> passes.Reading:
+        """Read a pass. The scanner asks first and the desk once more: the last genuine one is remembered."""
+        with self._lock:
+            keys, (last, by) = self._known.keys, self._last_read
+            if last is not None and last.text == text and by is keys:
+                return last
+            reading = passes.read(text, keys)
+            self._last_read = (reading, keys)
+            return reading
 
     def glimpse(self, texts: Sequence[str], good: str | None) -> None:
         """What the camera saw in one frame. What is no good pass must be seen several frames running to count."""
@@ -131,7 +140,7 @@ class Desk:
             if not self._ready(now):
                 return
             try:
-                reading = passes.read(text, self._known.keys)
+                reading = self._read(text)
             except passes.HalfAPass:
                 self._say(now, "refused", "kiosk.refused.half")
             except passes.NotAPass:

@@ -150,7 +150,10 @@ class Outbox:
         self._staff = _table(self._db, "staff")
         self._issuer = _table(self._db, "issuer")
         self._setting = _table(self._db, "setting")
+        self._settings: dict[str, str] = {}
+        self._enrolment: Enrolment | None = None
         self._migrate()
+        self._remember()
 
     def close(self) -> None:
         """Close the file; everything recorded is already in it."""
@@ -168,22 +171,36 @@ class Outbox:
     @contextmanager
     def _writing(self) -> Iterator[None]:
         # IMMEDIATE: a transaction that reads first and writes later would fail when another process has written between.
-        with self._lock, self._db.atomic("IMMEDIATE"):
-            yield
+        with self._lock:
+            try:
+                with self._db.atomic("IMMEDIATE"):
+                    yield
+            except BaseException:
+                self._remember()
+                raise
+
+    def _remember(self) -> None:
+        """Settings are asked for at every scan: they are kept in memory, as the file has them."""
+        self._settings = {row["name"]: row["value"] for row in self._setting.select()}
+        self._enrolment = None
 
     # -- who we are ---------------------------------------------------------------------------------------------------
 
     @property
     def enrolment(self) -> Enrolment | None:
         """Who this kiosk is, or None before it was enrolled."""
-        kept = self.setting("enrolment")
-        return msgspec.json.decode(kept, type=Enrolment) if kept else None
+        with self._lock:
+            kept = self.setting("enrolment")
+            if self._enrolment is None and kept:
+                self._enrolment = msgspec.json.decode(kept, type=Enrolment)
+            return self._enrolment
 
     def enrol(self, enrolment: Enrolment) -> None:
         """Become this kiosk. What still waited under an earlier name is told again under the new one, same id, same `at`."""
         with self._writing():
             before = self.enrolment
             self.keep(enrolment=msgspec.json.encode(enrolment).decode())
+            self._enrolment = enrolment
             if before is None or before.kiosk == enrolment.kiosk:
                 return
             mine = (self._own.c.witness == before.witness) & (self._own.c.state == "waiting")
@@ -365,14 +382,14 @@ class Outbox:
     def setting(self, name: str) -> str:
         """A small thing remembered, or the empty text."""
         with self._lock:
-            row = self._setting.select(self._setting.c.value).where(self._setting.c.name == name).first()
-            return str(row["value"]) if row else ""
+            return self._settings.get(name, "")
 
     def keep(self, **values: str) -> None:
         """Remember small things."""
         with self._writing():
             for name, value in values.items():
                 self._setting.insert(name=name, value=value).on_conflict_replace().execute()
+            self._settings.update(values)
 
 
 def _table(db: APSWDatabase, name: str) -> Table:
