@@ -100,9 +100,12 @@ def checked(wish: Wish, loops: Loops, now: datetime) -> Wish:
 
 def _plate(text: str, path: str) -> str:
     try:
-        return passes.normal_plate(text)
+        plate = passes.normal_plate(text)
     except ValueError:
-        raise Fault(path, "fault.plate", plate=text[:20]) from None
+        plate = ""
+    if not plate or plate.endswith("挂"):  # a trailer's plate binds no pass
+        raise Fault(path, "fault.plate", plate=text[:20])
+    return plate
 
 
 def _name(text: str, path: str) -> str:

@@ -90,7 +90,10 @@ async def one(request: Request) -> Response:
         if loop is None:
             raise Problem(404, "not-found")
         return _page(
-            request, document=_pretty(msgspec.to_builtins(loop)), preview=drawing((loop,), (), width=900, height=440), previewed=loop
+            request,
+            document=_pretty(msgspec.to_builtins(loop)),
+            preview=drawing((loop,), (), width=900, height=440),
+            previewed=loop,
         )
 
     return await run_in_threadpool(work)
@@ -187,9 +190,9 @@ def _numeric(text: str) -> bool:
 async def _file_or_text(form: FormData, file: str, text: str) -> bytes:
     """The uploaded file, or what was pasted in its place."""
     sent = form.get(file)
-    if isinstance(sent, UploadFile) and sent.filename:
-        return await sent.read()
-    return str(form.get(text, "")).encode()
+    data = await sent.read() if isinstance(sent, UploadFile) and sent.filename else str(form.get(text, "")).encode()
+    await form.close()
+    return data
 
 
 DESK = (COORDINATOR,)
