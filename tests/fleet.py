@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -50,6 +51,7 @@ class Look(NamedTuple):
     judgement: Judgement
 
 
+@cache
 def loop() -> Loop:
     """The demonstration's loop."""
     return parse(DOCUMENT)
@@ -157,6 +159,7 @@ class Fleet(NamedTuple):
     facts: tuple[Fact, ...]
 
 
+@cache
 def fleet() -> Fleet:
     """Twelve trucks: driving, at stations, waiting for a reading, resting, overstaying, off the loop, silent, tested positive."""
     told: list[Told] = []
