@@ -15,13 +15,13 @@ from getpass import getpass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import httpx
 import msgspec
 
 from checkpoint import config
 from checkpoint.config import Config, Misconfigured
 from checkpoint.core.datum import Datum
 from checkpoint.core.loop import LEGS, MalformedLoop, parse
+from checkpoint.ports import PortTaken, listen
 from checkpoint.ui import Texts, texts
 
 if TYPE_CHECKING:
@@ -56,8 +56,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _in_the_way(error: OSError, t: Texts) -> str:
-    from checkpoint.serving import PortTaken
-
     if isinstance(error, PortTaken):
         return t("cli.port-taken", host=error.host, port=error.port, why=error.why, setting=error.setting)
     return t("cli.file", file=error.filename or "", why=error.strerror or str(error))
@@ -132,10 +130,10 @@ def _speed(text: str) -> float:
 
 def serve(asked: argparse.Namespace, t: Texts) -> int:
     """Run the server until it is told to end."""
+    settings = config.load()
+    taken = listen(settings.host, settings.port)  # before the rest is even read: a port in use is said at once
     from checkpoint import serving
     from checkpoint.store import StorageFailed, WrongKey
-
-    settings = config.load()
 
     def begun(passwords: dict[str, str]) -> None:
         print(t("cli.serve.listening", address=settings.public_url), flush=True)
@@ -144,7 +142,6 @@ def serve(asked: argparse.Namespace, t: Texts) -> int:
             for role, password in passwords.items():
                 print(f"  {t(f'role.{role}')}: {password}", flush=True)
 
-    taken = serving.listen(settings.host, settings.port)
     serving.log_in_utc()
     try:
         return serving.serve(settings, begun, [taken])
@@ -240,6 +237,8 @@ def loop_line(asked: argparse.Namespace, t: Texts) -> int:
 
 def kiosk_token(asked: argparse.Namespace, t: Texts) -> int:
     """Ask the running server for a one-time token that enrols a kiosk at a station."""
+    import httpx
+
     from checkpoint.simulator.offices import Office
 
     settings = config.load()
@@ -275,6 +274,8 @@ def _password(asked: argparse.Namespace, settings: Config, t: Texts) -> str:
 
 def _spoken(t: Texts, conversation: Coroutine[None, None, int]) -> int:
     """Run a conversation with a server; say why when it would not talk."""
+    import httpx
+
     from checkpoint.simulator.offices import Refused
 
     try:

@@ -19,6 +19,7 @@ import uvicorn
 from starlette.applications import Starlette
 
 from checkpoint.config import Config
+from checkpoint.ports import listen
 from checkpoint.store import Store
 from checkpoint.watch import Watch
 from checkpoint.web.access import first_passwords
@@ -26,30 +27,6 @@ from checkpoint.web.app import create_app
 from checkpoint.web.hub import Hub
 
 GRACE_S = 4
-
-
-class PortTaken(OSError):
-    """Somebody listens there already, or this address is not ours."""
-
-    def __init__(self, host: str, port: int, why: str) -> None:
-        super().__init__(why)
-        self.host, self.port, self.why = host, port, why
-        self.setting = "CHECKPOINT_PORT"
-
-
-def listen(host: str, port: int) -> socket.socket:
-    """Take a port. Raises `PortTaken`."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    taken = socket.socket(family, socket.SOCK_STREAM)
-    try:
-        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        taken.bind((host, port))
-        taken.listen(1024)
-    except OSError as error:
-        taken.close()
-        raise PortTaken(host, port, error.strerror or str(error)) from None
-    taken.set_inheritable(True)
-    return taken
 
 
 def log_in_utc() -> None:

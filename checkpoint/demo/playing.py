@@ -2,7 +2,7 @@
 
 The law of this file: ports are tried first and nothing is begun when one is taken; whatever was begun is ended, however this
 ends; the folder is emptied only when it bears our mark. Nothing is written behind the server's back: this process knows a
-password and speaks over sockets like anybody else.
+password and speaks over sockets like anybody else. The heavy parts are imported while the processes begin.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import secrets
 import shutil
 import signal
 import subprocess
@@ -20,15 +21,8 @@ from pathlib import Path
 import httpx
 
 from checkpoint.config import Clock, Config, utc_now
-from checkpoint.core.loop import parse
-from checkpoint.demo.drawing import DOCUMENT
-from checkpoint.serving import PortTaken, listen
-from checkpoint.simulator.cast import CAST
-from checkpoint.simulator.fleet import Fleet
-from checkpoint.simulator.offices import Office
-from checkpoint.simulator.playing import PIN, client_of, told
+from checkpoint.ports import PortTaken, listen
 from checkpoint.ui import Texts
-from checkpoint.web.access import readable_password
 
 MARK = "demo.json"
 STATION = "ouhai-sampling"
@@ -104,7 +98,7 @@ def play(settings: Config, t: Texts, *, seed: int, speed: float, keep: bool) -> 
             return 3
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
-        mark = {"password": readable_password()}
+        mark = {"password": "-".join(secrets.token_hex(2) for _ in range(4))}
         (folder / MARK).write_text(json.dumps(mark))
     now = Clock(utc_now(), speed) if speed != 1 else None
     stage = _Stage(settings, t, folder, mark["password"], now, seed)
@@ -122,11 +116,11 @@ def empty(settings: Config, t: Texts) -> int:
 async def _empty(settings: Config, t: Texts, processes: Processes) -> None:
     own = {k: v for k, v in os.environ.items() if k.startswith("CHECKPOINT_")}
     processes.begin("server", ["checkpoint.cli", "serve"], own)
+    processes.begin("kiosk", ["kiosk"], {"CHECKPOINT_SERVER_URL": _local(settings.host, settings.port)} | own)
     async with httpx.AsyncClient() as client:
         await processes.answers(client, _local(settings.host, settings.port))
-        said = (settings.data / "server.log").read_text(errors="replace")
-        processes.begin("kiosk", ["kiosk"], {"CHECKPOINT_SERVER_URL": _local(settings.host, settings.port)} | own)
         await processes.answers(client, _local(settings.kiosk_host, settings.kiosk_port))
+    said = (settings.data / "server.log").read_text(errors="replace")
     # What the server printed itself: its address, and the passwords of a first start.
     print("\n".join(line for line in said.splitlines() if not line[:4].isdecimal()), flush=True)
     print(t("cli.empty.kiosk", kiosk=_page(settings.kiosk_host, settings.kiosk_port)), flush=True)
@@ -165,25 +159,41 @@ class _Stage:
     async def play(self, *, moving: bool) -> None:
         """Begin, tell how to sign in, and play the fleet."""
         s, t, own = self._settings, self._t, self._own()
-        document = DOCUMENT.read_bytes()
         self.processes.begin("server", ["checkpoint.cli", "serve"], own)
+        self.processes.begin("kiosk", ["kiosk"], own)
+        from checkpoint.simulator.playing import PIN, client_of
+
+        kiosk = _local(s.kiosk_host, s.kiosk_port)
         async with client_of(self._server) as client:
             await self.processes.answers(client, self._server)
+            await self.processes.answers(client, kiosk)
+            page = _page(s.kiosk_host, s.kiosk_port)
+            print(t("cli.demo.begun", server=s.public_url, kiosk=page, password=self._password, pin=PIN), flush=True)
             if moving:
-                coordinator = await Office.open(client, "coordinator", self._password)
-                await coordinator.publish(document)
-                own["CHECKPOINT_KIOSK_TOKEN"] = (await coordinator.post("/api/v1/kiosks", {"station": STATION}))["token"]
-            self.processes.begin("kiosk", ["kiosk"], own)
-            await self.processes.answers(client, _local(s.kiosk_host, s.kiosk_port))
-            kiosk = _page(s.kiosk_host, s.kiosk_port)
-            print(t("cli.demo.begun", server=s.public_url, kiosk=kiosk, password=self._password, pin=PIN), flush=True)
-            if moving:
-                await self._move(client, document)
+                await self._enrol(client, kiosk)
+                await self._move(client, page)
             else:
                 await self._watch_over()
 
-    async def _move(self, client: httpx.AsyncClient, document: bytes) -> None:
-        t = self._t
+    async def _enrol(self, client: httpx.AsyncClient, kiosk: str) -> None:
+        """Publish the loop, and make the kiosk the sampling station's, as its page does it."""
+        from checkpoint.demo.drawing import DOCUMENT
+        from checkpoint.simulator.offices import Office
+
+        coordinator = await Office.open(client, "coordinator", self._password)
+        await coordinator.publish(DOCUMENT.read_bytes())
+        token = (await coordinator.post("/api/v1/kiosks", {"station": STATION}))["token"]
+        answer = await client.post(f"{kiosk}/enrol", json={"token": token, "server": self._server})
+        answer.raise_for_status()
+
+    async def _move(self, client: httpx.AsyncClient, page: str) -> None:
+        from checkpoint.core.loop import parse
+        from checkpoint.demo.drawing import DOCUMENT
+        from checkpoint.simulator.cast import CAST
+        from checkpoint.simulator.fleet import Fleet
+        from checkpoint.simulator.playing import PIN, told
+
+        t, document = self._t, DOCUMENT.read_bytes()
         print(t("cli.simulate.seed", seed=self._seed, count=len(CAST)), flush=True)
         fleet = Fleet(client, parse(document), CAST, self._seed, self._clock or utc_now)
         await fleet.prepare(self._password, document, PIN)
@@ -192,22 +202,18 @@ class _Stage:
         for role in CAST:
             print(f"  {role.plate}  {t(f'cli.plays.{role.plays}')}")
         for role, link in fleet.guests():
-            print(
-                t(
-                    "cli.demo.guest",
-                    plate=role.plate,
-                    link=link,
-                    kiosk=_page(self._settings.kiosk_host, self._settings.kiosk_port),
-                )
-            )
+            print(t("cli.demo.guest", plate=role.plate, link=link, kiosk=page))
         print(t("cli.demo.end"), flush=True)
         over = asyncio.create_task(self._watch_over())
         playing = asyncio.create_task(fleet.play_on())
-        done, _ = await asyncio.wait({over, playing}, return_when=asyncio.FIRST_COMPLETED)
-        for task in {over, playing} - done:
-            task.cancel()
-        for task in done:
-            task.result()
+        try:
+            done, _ = await asyncio.wait({over, playing}, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
+        finally:
+            over.cancel()
+            playing.cancel()
+            await asyncio.gather(over, playing, return_exceptions=True)
 
     async def _watch_over(self) -> None:
         while True:
