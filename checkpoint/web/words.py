@@ -40,6 +40,7 @@ class Words:
         """These words under the names that templates call them by."""
         return {
             "say": self.say,
+            "why_of": self.why_of,
             "values_of": self.values_of,
             "station_name": self.station_name,
             "station_label": self.station_label,
@@ -59,7 +60,7 @@ class Words:
     def station_label(self, station: Station) -> str:
         """A station's name as far as a rung of the ladder has room."""
         name = str(getattr(station.name, self.t.lang))
-        most = 11 if self.t.lang == "zh" else 22
+        most = 11 if self.t.lang == "zh" else 20
         return name if len(name) <= most else name[: most - 1] + "…"
 
     def who(self, person: str) -> str:
@@ -94,6 +95,13 @@ class Words:
         """A text with its placeholders filled from values, each put into words; what is not known is said to be so."""
         wanted = self.t.placeholders(key) if key in self.t else ()
         return self.t(key, **{name: self.value(name, values.get(name)) for name in wanted})
+
+    def why_of(self, kind: str, values: Mapping[str, object]) -> str:
+        """Why a finding was made, in a sentence; nothing when what the sentence tells is no longer known."""
+        key = f"finding.{kind}.why"
+        if key not in self.t or any(values.get(name) in ("", None) for name in self.t.placeholders(key)):
+            return ""
+        return self.say(key, values)
 
     def values_of(self, cited: Cited, loop: str = "") -> list[tuple[str, str]]:
         """The values of a piece of evidence with their labels."""
