@@ -43,7 +43,7 @@ class Desk:
 
 
 @contextmanager
-def desk(folder: Path, *, told: Fleet | None = None, public_url: str = BASE) -> Iterator[Desk]:
+def desk(folder: Path, *, told: Fleet | None = None, public_url: str = BASE, front_end: Path | None = None) -> Iterator[Desk]:
     """A server with a fleet on its road (none: an empty one is `Fleet({}, ())`)."""
 
     def now() -> datetime:
@@ -55,6 +55,6 @@ def desk(folder: Path, *, told: Fleet | None = None, public_url: str = BASE) -> 
         for fact in told.facts:
             store.record(fact)
         watch = cast("Watch", StillWatch(told.looks))
-        yield Desk(create_app(store, now, watch=watch, public_url=public_url), store, told)
+        yield Desk(create_app(store, now, watch=watch, public_url=public_url, front_end=front_end), store, told)
     finally:
         store.close()
