@@ -440,7 +440,7 @@ def _displaced(before: Step, step: Fix, dt_s: float, moved_m: float, accuracy_m:
         return True
     if a.course_deg is None or b.course_deg is None or min(a.speed_kmh, b.speed_kmh) < 15 or moved_m < 3 * noise:
         return False
-    went = geo.bearing_deg((a.lon, a.lat), (b.lon, b.lat))
+    went = degrees(atan2((b.lon - a.lon) * before.scale[0], (b.lat - a.lat) * before.scale[1]))
     turned = (b.course_deg - a.course_deg + 180) % 360 - 180
     aside = (went - a.course_deg - turned / 2 + 180) % 360 - 180
     return abs(aside) > abs(turned) / 2 + 30
