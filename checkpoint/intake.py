@@ -34,6 +34,7 @@ T = TypeVar("T")
 # How far a laboratory's or a device's clock may be ahead of ours (domain: clock tolerance).
 TOLERANCE = timedelta(seconds=120)
 MOST_ENTRIES = 5_000
+MOST_UNUSABLE = 100
 _SEEN_EVERY = timedelta(seconds=30)
 
 # What is witnessed at a station. Passes, loops and warnings are not a kiosk's to speak of.
@@ -299,15 +300,17 @@ class Intake:
         """Take in fixes of devices, each laid to the vehicle its device was bound to at that time."""
         known: list[tuple[str, Fix]] = []
         strange: list[tuple[Fix, str]] = []
-        bindings = {device: self._bindings(device) for device in {fix.device for fix in fixes}}
+        devices = {fix.device for fix in fixes}
+        bindings = {device: self._bindings(device) for device in devices}
+        always = {device: self._store.registry.device_vehicle(device) for device in devices}
         latest = self._now() + TOLERANCE
-        unusable = 0
+        unusable = refused = 0
         for fix in fixes:
-            if not (isfinite(fix.lat) and isfinite(fix.lon) and abs(fix.lat) <= 90 and abs(fix.lon) <= 180):
-                self._store.set_aside(f"device:{fix.device}", msgspec.json.encode(fix), "no-such-place")
-                unusable += 1
+            if why := _unusable(fix):
+                room = self._keep_unusable(fix, why)
+                unusable, refused = unusable + room, refused + (not room)
                 continue
-            vehicle = _bound_at(bindings[fix.device], fix.fixed_at) or self._store.registry.device_vehicle(fix.device)
+            vehicle = _bound_at(bindings[fix.device], fix.fixed_at) or always[fix.device]
             if fix.fixed_at > latest:
                 strange.append((fix, "in-the-future"))
             elif vehicle is None:
@@ -317,7 +320,20 @@ class Intake:
         new = self._store.add_positions(known) if known else []
         kept = self._store.add_strangers(strange) if strange else []
         self._noticed({vehicle for (vehicle, _), fresh in zip(known, new, strict=True) if fresh})
-        return FixesTaken(new=sum(new), repeated=len(new) - sum(new), strange=sum(kept) + unusable, refused=len(kept) - sum(kept))
+        return FixesTaken(
+            new=sum(new),
+            repeated=len(new) - sum(new),
+            strange=sum(kept) + unusable,
+            refused=len(kept) - sum(kept) + refused,
+        )
+
+    def _keep_unusable(self, fix: Fix, why: str) -> bool:
+        """Set a fix aside that no map has a place for. False when its device has sent too many: a broken one sends for ever."""
+        source = f"device:{fix.device}"
+        if len(self._store.aside(MOST_UNUSABLE, source=source)) >= MOST_UNUSABLE:
+            return False
+        self._store.set_aside(source, msgspec.json.encode(fix), why)
+        return True
 
     def vehicle_of(self, device: str, at: datetime) -> str | None:
         """The vehicle that a device reported for at an instant, or None."""
@@ -433,6 +449,14 @@ def _result_fact(laboratory: str, witness: str, sent: _Result, path: str) -> Fac
     reported_at = sent.reported_at.astimezone(UTC)
     name = digest_id("result", laboratory, sent.accession, sent.tube, sent.specimen, test, reported_at.isoformat())
     return facts.checked(Fact(id=name, at=reported_at, witness=witness, what=what))
+
+
+def _unusable(fix: Fix) -> str:
+    """Why a fix says nothing of where anything was, or empty."""
+    if fix.fixed_at.tzinfo is None:
+        return "no-zone"
+    on_earth = isfinite(fix.lat) and isfinite(fix.lon) and abs(fix.lat) <= 90 and abs(fix.lon) <= 180
+    return "" if on_earth else "no-such-place"
 
 
 def _bound_at(bindings: Sequence[tuple[datetime, str]], at: datetime) -> str | None:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from checkpoint import intake as intake_module
 from checkpoint.core.facts import (
     AntigenRead,
     DeviceBound,
@@ -363,6 +364,15 @@ def test_a_place_that_is_not_on_earth_is_set_aside(house: House, place: dict[str
     house.intake.record(bound("d-1", PLATE, -5))
     assert house.intake.take_fixes([fix(0, **place), fix(1)]) == FixesTaken(new=1, strange=1)
     assert [a.why for a in house.store.aside()] == ["no-such-place"]
+
+
+def test_a_device_that_sends_nonsense_for_ever_fills_no_disk(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(intake_module, "MOST_UNUSABLE", 3)
+    taken = house.intake.take_fixes([fix(-n, lat=99.0) for n in range(5)])
+    assert taken == FixesTaken(strange=3, refused=2)
+    naive = Fix(device="d-2", fixed_at=T0.replace(tzinfo=None), lat=28.0, lon=120.6)
+    assert house.intake.take_fixes([naive]) == FixesTaken(strange=1)
+    assert house.store.aside(source="device:d-2")[0].why == "no-zone"
 
 
 def test_a_reading_at_a_station_is_taken_in_as_told(house: House) -> None:

@@ -59,6 +59,9 @@ class Store:
             self._keys = keys.load(path.parent, create=fresh)
             self.registry = Registry(self._db, self._writer, self._keys, now)
             self._check_key()
+        except OSError as error:
+            self.close()
+            raise StorageFailed(f"the key file cannot be read or written: {error}") from error
         except BaseException:
             self.close()
             raise

@@ -64,14 +64,8 @@ def _derived(secret: bytes, purpose: bytes) -> bytes:
 def load(folder: Path, create: bool) -> Keys:
     """The keys of an installation. A new key file is written only when `create` says that the database is new."""
     path = folder / KEY_FILE
-    if create:
-        # Somebody else may have made it a moment ago: then theirs is the key.
-        with contextlib.suppress(FileExistsError):
-            handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            with os.fdopen(handle, "w") as file:
-                file.write(secrets.token_hex(32) + "\n")
-                file.flush()
-                os.fsync(file.fileno())
+    if create and not path.exists():
+        _write_new(path)
     try:
         if stat.S_IMODE(path.stat().st_mode) & 0o077:
             raise WrongKey(f"{KEY_FILE} can be read by others: chmod 600 it")
@@ -80,3 +74,19 @@ def load(folder: Path, create: bool) -> Keys:
         raise WrongKey(f"{KEY_FILE} is missing beside the database: put it back from the backup") from None
     except ValueError:
         raise WrongKey(f"{KEY_FILE} does not hold 64 hex digits") from None
+
+
+def _write_new(path: Path) -> None:
+    """Write a new key, whole or not at all. When somebody else made one a moment ago, theirs is the key."""
+    draft = path.with_name(f"{path.name}.{os.getpid()}.new")
+    handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(handle, "w") as file:
+        file.write(secrets.token_hex(32) + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+    with contextlib.suppress(FileExistsError):
+        os.link(draft, path)
+    draft.unlink()
+    folder = os.open(path.parent, os.O_RDONLY)
+    os.fsync(folder)
+    os.close(folder)
