@@ -177,24 +177,15 @@ def test_a_restart_raises_nothing_twice_and_forgets_nothing(yard: Yard) -> None:
 
 
 def test_late_fixes_that_disprove_a_warning_withdraw_it(yard: Yard) -> None:
-    """Three far fixes of a second phone whose truck, as the first phone's late fixes show, was on the line all along."""
+    """Three fixes by a bad route, and an hour later the terminal's whole memory of the same minutes, on the line."""
     yard.departed()
-    yard.drive(120)
-    yard.drive(120, lon=120.61)
+    yard.drive(240)
+    yard.drive(240, lon=120.602, step=60)
     assert yard.told("off-loop") == ["raised off-loop yellow"]
-    found = yard.watch.looks()[PLATE].judgement.findings
-    real = rules.judge
-
-    def disproved(view: View, now: datetime) -> Judgement:
-        judgement = real(view, now)
-        kept = tuple(f for f in judgement.findings if f.kind != "off-loop")
-        return Judgement(findings=kept, next_change=judgement.next_change, at=now)
-
-    assert any(f.kind == "off-loop" for f in found)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(rules, "judge", disproved)
-        yard.tell(CrewJoined(pass_id=yard.watch.looks()[PLATE].view.passes[0].grant.pass_id, person="p-9"))
-        yard.watch.settle()
+    since = yard.facts(WarningRaised)[0].since
+    yard.clock.forward(hours=1)
+    yard.drive(300, step=10, at=since - 45 * SECOND)
+    yard.watch.settle()
     assert yard.told("off-loop") == ["raised off-loop yellow", "withdrawn off-loop"]
 
 
