@@ -27,10 +27,11 @@ BETWEEN_DESKS = frozenset({"alert-unacknowledged", "verdict-differs", "unexplain
 
 @dataclass(frozen=True, kw_only=True)
 class ReasonLine:
-    """One reason of the verdict, in words."""
+    """One reason of the verdict, in words; `who` names the crew member it speaks of, where there are several."""
 
     word: Word
     text: str
+    who: str
     until: datetime | None
     cited: tuple[str, ...]
 
@@ -56,10 +57,11 @@ class Mate:
 
 @dataclass(frozen=True, kw_only=True)
 class FindingLine:
-    """What the loop says of the truck, in words; `target` is what a driver contests."""
+    """What the loop says of the truck or of somebody in it, in words; `target` is what a driver contests."""
 
     colour: str
     text: str
+    who: str
     since: datetime
     cited: tuple[str, ...]
     target: str
@@ -133,6 +135,7 @@ def card_of(view: View, judgement: Judgement, reading: Reading | None, person: s
             FindingLine(
                 colour=f.colour,
                 text=words.say(f"finding.{f.kind}", f.values),
+                who=_who(f.values, words),
                 since=f.since,
                 cited=_evidence(f.evidence, f.values, person, words),
                 target=f"{f.kind}:{f.subject}:{f.since.isoformat()}",
@@ -173,7 +176,7 @@ def break_due(view: View, policy: Policy, now: datetime) -> datetime | None:
 
 
 def _stay(stay: Stay, words: Words) -> StayLine:
-    beds = words.t("board.comma").join(stay.beds)
+    beds = ("、" if words.t.lang == "zh" else ", ").join(stay.beds)
     return StayLine(station=words.station_name("", stay.station), bay=stay.bay, beds=beds, since=stay.since)
 
 
@@ -232,9 +235,16 @@ def _reason(found: Found, person: str, words: Words) -> ReasonLine:
     return ReasonLine(
         word=found.row.verdict,
         text=words.say(f"reason.{found.row.reason}", found.values),
+        who=_who(found.values, words),
         until=found.until,
         cited=_evidence(found.evidence, found.values, person, words),
     )
+
+
+def _who(values: Mapping[str, object], words: Words) -> str:
+    """Whom of the crew it is about; empty when that goes without saying."""
+    person = str(values.get("person") or "")
+    return words.who(person) if person and len(words.names) > 1 else ""
 
 
 def _evidence(cited: tuple[Cited, ...], values: Mapping[str, object], person: str, words: Words) -> tuple[str, ...]:

@@ -67,7 +67,7 @@ function fill(text, values) {
 }
 
 function showLine(online) {
-  const at = seenMs === null ? "" : new Date(seenMs).toLocaleTimeString(document.documentElement.lang, { hour: "2-digit", minute: "2-digit", timeZone: line.dataset.zone });
+  const at = seenMs === null ? "" : new Date(seenMs).toLocaleTimeString(document.documentElement.lang, { hour: "2-digit", minute: "2-digit", hourCycle: "h23", timeZone: line.dataset.zone });
   line.dataset.state = online ? "online" : "offline";
   line.querySelector("span").textContent = online ? line.dataset.online : at ? fill(line.dataset.offline, { at }) : line.dataset.offlineNever;
   const skew = clock.skewMinutes();

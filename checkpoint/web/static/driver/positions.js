@@ -25,7 +25,7 @@ function words(name, values = {}) {
 }
 
 function clockTime(ms) {
-  return new Date(ms).toLocaleTimeString(document.documentElement.lang, { hour: "2-digit", minute: "2-digit", timeZone: line.dataset.zone });
+  return new Date(ms).toLocaleTimeString(document.documentElement.lang, { hour: "2-digit", minute: "2-digit", hourCycle: "h23", timeZone: line.dataset.zone });
 }
 
 async function tell() {
