@@ -16,7 +16,7 @@ from pathlib import Path
 import httpx
 
 PASSWORD = "test-pass-word"
-PATIENCE_S = 30.0
+PATIENCE_S = 60.0
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,11 @@ def served(data: Path) -> Iterator[Served]:
         yield Served(address, data, settings)
     finally:
         process.send_signal(signal.SIGTERM)
-        code = process.wait(15)
+        try:
+            code = process.wait(PATIENCE_S)
+        finally:
+            process.kill()
+            process.wait()
     assert code == 0, (data / "server.log").read_text()
 
 
