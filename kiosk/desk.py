@@ -144,7 +144,10 @@ class Desk:
             except passes.HalfAPass:
                 self._say(now, "refused", "kiosk.refused.half")
             except passes.NotAPass:
-                self._present(self._stranger_text(text, "foreign", "screen", now), now)
+                if _torn(text):
+                    self._say(now, "refused", "kiosk.refused.half")
+                else:
+                    self._present(self._stranger_text(text, "foreign", "screen", now), now)
             except passes.Untrusted:
                 self._present(self._stranger_text(text, "forged", "screen", now), now)
             else:
@@ -551,3 +554,9 @@ class Desk:
 def _said(shown: Shown) -> tuple[object, ...]:
     """What a person would notice of a verdict; the moment it holds until creeps on with the age of the lists."""
     return shown.word, shown.reasons, shown.next_step
+
+
+def _torn(text: str) -> bool:
+    """Whether a text is the rest of a pass whose beginning was lost: a hand scanner's first letters, mostly."""
+    letters = text.strip().upper()
+    return len(letters) > 40 and letters.isascii() and letters.isalnum() and not set(letters) & set("089")

@@ -21,9 +21,10 @@ import uvicorn
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from checkpoint.core import passes
+from checkpoint.core.facts import Entered, Scanned, SwabTaken
 from kiosk.app import create_app
 from tests.ground import T0
-from tests.station import Ground, ground, jpeg, picture
+from tests.station import PIN, Ground, ground, jpeg, picture
 
 playwright = pytest.importorskip("playwright.sync_api")
 
@@ -180,3 +181,97 @@ def test_no_camera_at_all_is_said_with_a_way_on(engine: Any, g: Ground) -> None:
         page.wait_for_selector("#camera-says[data-now=none]", timeout=10000)
         assert page.is_visible("#camera-again")
         assert page.is_visible("#number-text")
+
+
+def test_a_hand_scanner_types_wherever_the_focus_is(engine: Any, g: Ground) -> None:
+    text = granted(g)
+    with served(g) as address, browser_at(engine, address) as page:
+        page.wait_for_selector("#camera-says[data-now=none]", timeout=10000)
+        page.focus("#number-text")
+        typed_by_scanner(page, text)
+        assert seen(page) == ("GO", "in-order")
+        assert page.input_value("#number-text") == "", "what the scanner typed is not left in the field"
+
+
+def test_a_scan_without_enter_and_two_in_a_row_are_two_scans(engine: Any, g: Ground) -> None:
+    text, other = granted(g), g.sheet(g.pass_(vehicle="沪A11111"))
+    g.pull()
+    with served(g) as address, browser_at(engine, address) as page:
+        page.wait_for_selector("#camera-says[data-now=none]", timeout=10000)
+        typed_by_scanner(page, text, end="")
+        assert seen(page) == ("GO", "in-order")
+        typed_by_scanner(page, other)
+        page.wait_for_selector(".is-HOLD", timeout=15000)
+    assert [f.what.vehicle for f in g.kiosk.outbox.own_facts() if isinstance(f.what, Scanned)] == ["浙C12345", "沪A11111"]
+
+
+def test_a_day_at_the_desk_by_keyboard_alone(engine: Any, g: Ground) -> None:
+    text = granted(g)
+    with served(g) as address, browser_at(engine, address) as page:
+        page.wait_for_selector("#camera-says[data-now=none]", timeout=10000)
+        page.focus("#staff")
+        page.keyboard.press("ArrowDown")
+        page.keyboard.press("Tab")
+        page.keyboard.type(PIN, delay=90)
+        page.keyboard.press("Enter")
+        page.wait_for_selector("[data-post='/sign-off']", timeout=15000)
+        typed_by_scanner(page, text)
+        assert seen(page)[0] == "GO"
+        reached = tab_to(page, "[data-do=Enter] button")
+        assert reached, "the deed is reached with the Tab key"
+        page.keyboard.press("Enter")
+        page.wait_for_selector("[data-do=Leave]", timeout=15000)
+    assert any(isinstance(f.what, Entered) and f.by == g.staff for f in g.kiosk.outbox.own_facts())
+
+
+def test_the_tube_is_scanned_into_its_field_and_nothing_half_typed_is_lost(engine: Any, g: Ground) -> None:
+    number = g.pass_()
+    g.pull()
+    g.sign_on()
+    g.kiosk.desk.scan(g.live(number))
+    with served(g) as address, browser_at(engine, address) as page:
+        sheet = page.locator("details[data-key^=pcr]").first
+        sheet.locator("summary").click()
+        typed_by_scanner(page, "TB20260503017")
+        page.wait_for_function("document.querySelector('details[open] [data-tube]').value === 'TB20260503017'", timeout=10000)
+        g.kiosk.desk.learnt([])  # something came in: the screen is drawn anew
+        page.wait_for_timeout(1500)
+        assert sheet.locator("[data-tube]").input_value() == "TB20260503017"
+        sheet.locator("button[type=submit]").click()
+        page.wait_for_selector(".notice-done", timeout=15000)
+    assert [f.what.tube for f in g.kiosk.outbox.own_facts() if isinstance(f.what, SwabTaken)] == ["TB20260503017"]
+
+
+@pytest.mark.skipif(not AXE.exists(), reason="axe-core is not installed")
+@pytest.mark.parametrize("lang", ["zh-CN", "en-GB"])
+def test_nobody_is_shut_out_of_the_page(engine: Any, g: Ground, lang: str) -> None:
+    text = granted(g)
+    with served(g) as address, browser_at(engine, address, lang=lang) as page:
+        for step in (lambda: None, lambda: (g.sign_on(), g.kiosk.desk.scan(text)), lambda: g.kiosk.desk.clear()):
+            step()
+            page.wait_for_timeout(1500)
+            page.evaluate(AXE.read_text(encoding="utf-8"))
+            found = page.evaluate("axe.run({runOnly: ['wcag2a', 'wcag2aa', 'wcag21aa', 'wcag22aa']})")
+            assert [(v["id"], [n["html"] for n in v["nodes"]]) for v in found["violations"]] == []
+
+
+def typed_by_scanner(page: Any, text: str, end: str = "Enter") -> None:
+    """As a hand scanner does: every key at once, whichever way the letters are shifted."""
+    page.evaluate(
+        """([text, end]) => {
+            const key = (code, key) => new KeyboardEvent("keydown", { code, key, bubbles: true, cancelable: true });
+            const keys = [...text].map((sign) => key(/[0-9]/.test(sign) ? `Digit${sign}` : `Key${sign}`, "Process"));
+            if (end) keys.push(key(end, end));
+            for (const down of keys) document.activeElement.dispatchEvent(down);
+        }""",
+        [text, end],
+    )
+
+
+def tab_to(page: Any, selector: str, most: int = 60) -> bool:
+    """Press Tab until the element has the focus."""
+    for _ in range(most):
+        page.keyboard.press("Tab")
+        if page.evaluate("selector => document.activeElement.matches(selector)", selector):
+            return True
+    return False

@@ -9,7 +9,7 @@ const SHORTEST = 4;
 /** Call `scanned` with each text a hand scanner types. */
 export function listen(scanned) {
   let typed = "";
-  let last = 0;
+  let last = -Infinity;
   let silence;
 
   function end() {
@@ -22,9 +22,9 @@ export function listen(scanned) {
 
   addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.altKey || event.metaKey) return;
-    const now = performance.now();
-    const fast = now - last < GAP_MS;
-    last = now;
+    // When the key went down, not when this page got round to it: a busy page must not tear a scan in two.
+    const fast = event.timeStamp - last < GAP_MS;
+    last = event.timeStamp;
     if (event.code === "Enter" || event.code === "NumpadEnter" || event.code === "Tab") {
       if (typed.length >= SHORTEST && fast) {
         end();
