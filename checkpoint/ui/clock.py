@@ -33,8 +33,8 @@ def stamp(at: datetime, zone: tzinfo, lang: str, form: str = "day", now: datetim
     return Markup('<time datetime="{}" title="{}">{}</time>').format(at.isoformat(), title, escape(text))
 
 
-def span(length: timedelta | float, t: Texts) -> str:
-    """A length of time (or seconds) in at most two units: `1 h 20 min`, `2 天 3 小时`, `40 s`."""
+def span(length: timedelta | float, t: Texts, units: int = 2) -> str:
+    """A length of time (or seconds) in at most so many units, one or two: `1 h 20 min`, `2 天 3 小时`, `40 s`."""
     seconds = int(abs(length.total_seconds() if isinstance(length, timedelta) else length))
     if seconds < 60:
         return t("span.seconds", count=seconds)
@@ -47,4 +47,4 @@ def span(length: timedelta | float, t: Texts) -> str:
     else:
         days, hours = divmod(hours, 24)
         first, second = t("span.days", count=days), t("span.hours", count=hours) if hours else ""
-    return f"{first} {second}".strip()
+    return f"{first} {second}".strip() if units > 1 else first

@@ -46,6 +46,7 @@ class Words:
             "station_label": self.station_label,
             "who": self.who,
             "ago": self.ago,
+            "eta": self.eta,
             "place_of": self.place_of,
             "ladder_note": self.ladder_note,
             "label_of": self.label,
@@ -67,12 +68,19 @@ class Words:
         """A person's name, or their pseudonym."""
         return self.names.get(person, person) or self.t("app.unknown")
 
-    def ago(self, at: datetime) -> str:
+    def ago(self, at: datetime, units: int = 2) -> str:
         """How long ago an instant was."""
         seconds = (self.now - at).total_seconds()
-        if seconds < 0:
-            return self.t("board.ahead", span=clock.span(-seconds, self.t))
-        return self.t("board.ago", span=clock.span(seconds, self.t))
+        said = clock.span(abs(seconds), self.t, units)
+        return self.t("board.ahead", span=said) if seconds < 0 else self.t("board.ago", span=said)
+
+    def eta(self, at: datetime) -> str:
+        """When something will be, as short as it can be told: the time, tomorrow's time, else the day too."""
+        days = (at.astimezone(self.zone).date() - self.now.astimezone(self.zone).date()).days
+        if days not in (0, 1):
+            return clock.local(at, self.zone, self.t.lang)
+        time = clock.local(at, self.zone, self.t.lang, "time")
+        return time if days == 0 else self.t("board.tomorrow", time=time)
 
     def place_of(self, truck: Truck) -> str:
         """Where a truck is, in words: its station, else how far along which leg."""
@@ -88,7 +96,7 @@ class Words:
         if truck.state in ("off-loop", "silent", "unknown", "resting"):
             return self.t(f"board.state.{truck.state}")
         if truck.next is not None and truck.state == "driving":
-            return self.t("board.eta", time=clock.local(truck.next.eta, self.zone, self.t.lang, "near", self.now))
+            return self.t("board.eta", time=self.eta(truck.next.eta))
         return ""
 
     def say(self, key: str, values: Mapping[str, object], loop: str = "") -> str:
