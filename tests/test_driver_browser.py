@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from PIL import Image
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Geolocation, Page, expect
 from pyzbar.pyzbar import ZBarSymbol
 from pyzbar.pyzbar import decode as read_codes
 
@@ -221,7 +221,7 @@ def test_the_glass_is_white_with_room_around_the_code_and_even_modules(
 def test_positions_wait_on_the_phone_until_the_server_holds_them(
     browser: Browser, address: str, done: Granted, store: Store
 ) -> None:
-    place = {"latitude": 28.05, "longitude": 120.6, "accuracy": 7}
+    place: Geolocation = {"latitude": 28.05, "longitude": 120.6, "accuracy": 7}
     context = browser.new_context(**PHONE, geolocation=place, permissions=["geolocation"], locale="zh-CN")
     page = opened(context, address, done)
     assert store.positions(PLATE) == []
@@ -229,7 +229,7 @@ def test_positions_wait_on_the_phone_until_the_server_holds_them(
     expect(page.locator("#share-state.is-good")).to_be_visible()
     assert len(store.positions(PLATE)) == 1
     context.set_offline(True)
-    context.set_geolocation(place | {"latitude": 28.06})
+    context.set_geolocation({**place, "latitude": 28.06})
     expect(page.locator("#share-state")).to_contain_text("1 条待发送")
     page.close()  # the phone is switched off with a position unsent
     context.set_offline(False)
