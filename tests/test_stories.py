@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from checkpoint.core import rules
 from checkpoint.core.facts import KINDS as FACT_KINDS
 from checkpoint.core.loop import VERDICTS
-from checkpoint.story import asking, main, parse, run, sentences
+from checkpoint.story import asking, main, parse, plain, run, sentences
 from checkpoint.story.told import StoryError
 
 FOLDER = Path(__file__).parent / "stories"
@@ -149,6 +150,16 @@ def test_what_is_learnt_later_is_not_known_before(tmp_path: Path) -> None:
     path = tmp_path / "late.story"
     path.write_text(text, encoding="utf-8")
     assert {f.line for f in run(path)} == {7, 8}
+
+
+def test_a_story_may_be_told_on_a_loop_document(tmp_path: Path) -> None:
+    loop = msgspec.structs.replace(plain.plain_loop(), id="other")
+    (tmp_path / "other.json").write_bytes(msgspec.json.encode(loop))
+    path = tmp_path / "other.story"
+    path.write_text(GOOD.replace("source: none", "source: none\nloop: other.json"), encoding="utf-8")
+    assert not run(path)
+    path.write_text(GOOD.replace("source: none", "source: none\nloop: nowhere.json"), encoding="utf-8")
+    assert [(f.line, "no loop document" in f.message) for f in run(path)] == [(3, True)]
 
 
 def test_main_says_how_each_story_went(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

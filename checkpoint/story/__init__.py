@@ -32,7 +32,7 @@ class Failure:
 def run(path: Path | str) -> list[Failure]:
     """Run one story file: everything that did not come out as told, in the order of its lines; empty when all did."""
     try:
-        story = parse(Path(path).read_text(encoding="utf-8"))
+        story = parse(Path(path).read_text(encoding="utf-8"), Path(path).parent)
     except StoryError as error:
         return [Failure(error.line, str(error).partition(": ")[2])]
     except UnicodeDecodeError:

@@ -59,7 +59,7 @@ class World:
 
     def loop(self) -> Loop | None:
         """The loop that the question's station belongs to, in the version of the day."""
-        loop = self.loops.in_force("plain", self.question.at)
+        loop = self.loops.in_force(self.story.loop_id, self.question.at)
         if loop is not None and self.question.station.startswith("elsewhere"):
             return msgspec.structs.replace(loop, id="elsewhere")
         return loop
@@ -94,7 +94,7 @@ def known(story: Story, q: Question, shuffled: random.Random | None = None) -> W
     book, loops = Book(told), Loops(story.versions)
     if not q.vehicle or not any(isinstance(t, PassGranted) for t in (f.what for f in told)):
         return World(story, q, book, loops, None, None)
-    loop = loops.in_force("plain", q.at)
+    loop = loops.in_force(story.loop_id, q.at)
     view = view_of(book, q.vehicle, loops, _track(loop, fixes), q.at)
     return World(story, q, book, loops, view, rules.judge(view, q.at))
 

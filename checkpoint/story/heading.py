@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import msgspec
 
-from checkpoint.core.loop import Leg, Loop, Policy, Reason
+from checkpoint.core.loop import Leg, Loop, MalformedLoop, Policy, Reason, parse
 from checkpoint.story import plain
 from checkpoint.story.told import AMOUNT, TIME, Story, Teller, amount, instant
 
@@ -18,6 +19,7 @@ class Header:
 
     story: Story
     teller: Teller
+    folder: Path
     base: Loop | None = None
     changes: list[tuple[str, str]] = field(default_factory=list)
 
@@ -32,12 +34,21 @@ class Header:
         elif key == "source":
             self.story.source = value
         elif key == "loop":
-            if value != "plain":
-                raise self.teller.fail("no such loop: `plain` is built in, a document is given by `run(..., loop=...)`")
+            self.base = self._loop(value)
         elif key in ("policy", "verdict", "ends", "required") or re.fullmatch(rf"policy (from {TIME}|at [\w-]+)", key):
             self.changes.append((key, value))
         else:
             raise self.teller.fail(f"no such heading: {key}")
+
+    def _loop(self, name: str) -> Loop:
+        if name == "plain":
+            return plain.plain_loop()
+        try:
+            return parse((self.folder / name).read_bytes())
+        except OSError as error:
+            raise self.teller.fail(f"no loop document {name}: {error.strerror}") from None
+        except MalformedLoop as error:
+            raise self.teller.fail(f"{name}: {error}") from None
 
     def finish(self) -> None:
         """Make the versions of the loop from what was said."""

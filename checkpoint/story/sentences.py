@@ -36,7 +36,7 @@ def _granted(t: Teller, m: re.Match[str]) -> f.What:
         generation=int(m["generation"] or 1),
         vehicle=vehicle,
         crew=people(m["crew"]),
-        loop=m["loop"] or "plain",
+        loop=m["loop"] or t.story.loop_id,
         carrier="carrier-1",
         not_before=t.when(m["begins"]) if m["begins"] else t.at,
         expires=t.when(until),
@@ -120,7 +120,7 @@ def _raised(t: Teller, m: re.Match[str]) -> f.What:
         since=t.when(m["since"]),
         subject=m["subject"] or f"vehicle:{t.vehicle}",
         pass_id=t.pass_of.get(t.vehicle, ""),
-        loop="plain",
+        loop=t.story.loop_id,
         loop_version=t.story.versions[-1].version,
     )
 
@@ -238,7 +238,7 @@ SENTENCES: tuple[Sentence, ...] = (
             carrier="carrier-1",
             vehicle=m["vehicle"],
             crew=people(m["crew"]),
-            loop="plain",
+            loop=t.story.loop_id,
             not_before=t.at,
             expires=t.when(m["until"] + " 23:59"),
         ),

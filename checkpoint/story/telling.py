@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from pathlib import Path
 
 from checkpoint.core import facts as f
 from checkpoint.story.heading import Header
@@ -23,13 +24,14 @@ _PREFIX = re.compile(
 )
 
 
-def parse(text: str) -> Story:
-    """Read a story. Raises `StoryError` at the first line that says nothing known."""
+def parse(text: str, folder: Path | None = None) -> Story:
+    """Read a story; a loop document it names is looked for in `folder`. Raises `StoryError` at the first line that says
+    nothing known."""
     from checkpoint.story import asking  # the questions' grammar lives with their answers
 
     story = Story()
     teller = Teller(story)
-    header = Header(story, teller)
+    header = Header(story, teller, folder or Path())
     in_header = True
     for number, raw in enumerate(text.splitlines(), 1):
         teller.line = number

@@ -67,6 +67,11 @@ class Story:
     questions: list[Question] = field(default_factory=list)
 
     @property
+    def loop_id(self) -> str:
+        """The loop that the story is told on."""
+        return self.versions[0].id
+
+    @property
     def zone(self) -> ZoneInfo:
         """The zone of the story's times."""
         return self.versions[0].zone
