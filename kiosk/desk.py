@@ -21,7 +21,7 @@ from datetime import UTC, datetime, timedelta
 
 import msgspec
 
-from checkpoint.core import passes, pins
+from checkpoint.core import passes
 from checkpoint.core.facts import Fact, Happening, Medium, Scanned, Shown, uuid7
 from checkpoint.core.journey import View
 from checkpoint.core.loop import Loop, Policy
@@ -31,6 +31,7 @@ from checkpoint.core.verdict import Gate, Verdict
 from kiosk import deeds, doing
 from kiosk.deeds import AnyDeed
 from kiosk.doing import UNDO_WITHIN, Bench, Refused
+from kiosk.duty import Duty
 from kiosk.knowledge import Knowledge
 from kiosk.link import LinkState
 from kiosk.outbox import Outbox
@@ -41,11 +42,9 @@ STAYS = timedelta(minutes=10)
 """How long a truck stays before the desk when nobody touches anything: then it has gone."""
 CALLED_BACK = timedelta(hours=1)
 """For how long a look at a pass still stands for the truck whose antigen test is read later."""
-SIGNED_ON_FOR = timedelta(minutes=20)
 GLIMPSES = 3
 """In how many frames running a code that is no good pass must be seen: a sticker flitting by stops nobody."""
 _TICK, _SAME_MOMENT = timedelta(microseconds=1), timedelta(seconds=1)
-PIN_TRIES, PIN_PAUSE = 5, timedelta(minutes=1)
 
 
 class Desk:
@@ -72,9 +71,8 @@ class Desk:
         self._judged_at_revision = -1
         self._glimpsed: tuple[str, int] = ("", 0)
         self._notice: Notice | None = None
-        self._signed_on = ""
-        self._active_at: datetime | None = None
-        self._wrong_pins: dict[str, tuple[int, datetime]] = {}
+        self._duty = Duty(lambda: self._known.staff)
+        self._was_on_duty: str | None = None
         self._last_fact_at = datetime.min.replace(tzinfo=UTC)
         self._revision = 0
         self._sounded = 0
@@ -330,7 +328,7 @@ class Desk:
         bench = self._bench(by, now)
         happened = doing.facts_of(deed, bench)
         self._record(now, *happened, by=by)
-        self._active_at = now
+        self._duty.acted(now)
         self._after(deed, bench, now)
         if self._subject is not None and self._judge(now):
             self._sounded += 1
@@ -394,7 +392,9 @@ class Desk:
     def clear(self) -> None:
         """The next truck: nothing stands before the desk."""
         with self._lock:
-            self._touch(self._now())
+            now = self._now()
+            if self._who(now) is not None:
+                self._duty.acted(now)
             self._drop()
 
     def _drop(self) -> None:
@@ -406,42 +406,28 @@ class Desk:
 
     def sign_on(self, staff_id: str, pin: str) -> bool:
         """Sign on with a PIN, checked against the list held here. Returns whether it fits."""
+        now = self._now()
+        refusal = self._duty.sign_on(staff_id, pin, now)  # slow on purpose: the desk is not held meanwhile
         with self._lock:
-            now = self._now()
-            member = self._known.staff.get(staff_id)
-            wrong, last = self._wrong_pins.get(staff_id, (0, now))
-            if wrong >= PIN_TRIES and now - last < PIN_PAUSE:
-                self._say(now, "refused", "kiosk.refused.pin-pause")
-                return False
-        # Hashing takes a while on purpose: the desk is not held meanwhile.
-        fits = member is not None and pins.fits(pin, member.pin)
-        with self._lock:
-            if not fits:
-                self._wrong_pins[staff_id] = (wrong % PIN_TRIES + 1, now)
-                self._say(now, "refused", "kiosk.refused.pin")
-                return False
-            self._wrong_pins.pop(staff_id, None)
-            self._signed_on, self._active_at, self._notice = staff_id, now, None
+            self._notice = None
             self._revision += 1
-            return True
+            if refusal:
+                self._say(now, "refused", f"kiosk.refused.{refusal}")
+            return not refusal
 
     def sign_off(self) -> None:
         """Nobody is at the desk."""
         with self._lock:
-            self._signed_on = ""
+            self._duty.sign_off()
             self._revision += 1
-
-    def _touch(self, now: datetime) -> None:
-        if self._who(now) is not None:
-            self._active_at = now
 
     def _who(self, now: datetime) -> str | None:
-        if self._signed_on not in self._known.staff:
-            self._signed_on = ""
-        if self._signed_on and self._active_at is not None and now - self._active_at >= SIGNED_ON_FOR:
-            self._signed_on = ""
+        """Who is on duty; that somebody has been signed off is news for the screen."""
+        who = self._duty.who(now)
+        if who != self._was_on_duty:
+            self._was_on_duty = who
             self._revision += 1
-        return self._signed_on or None
+        return who
 
     # -- the record ---------------------------------------------------------------------------------------------------
 

@@ -48,6 +48,7 @@ from kiosk.deeds import (
     Undo,
     Unload,
 )
+from kiosk.duty import PIN_TRIES
 from kiosk.scanner import is_tube
 from tests.ground import T0, publish, wish
 from tests.station import PIN, Ground, ground
@@ -286,7 +287,7 @@ def test_deeds_want_somebody_signed_on_and_scans_do_not(tmp_path: Path) -> None:
 
 def test_a_pin_is_checked_here_and_five_wrong_ones_make_a_pause(tmp_path: Path) -> None:
     with ground(tmp_path) as g:
-        for _ in range(desk_module.PIN_TRIES):
+        for _ in range(PIN_TRIES):
             assert not g.kiosk.desk.sign_on(g.staff, "1357")
         assert not g.kiosk.desk.sign_on(g.staff, PIN)
         assert g.notice == "kiosk.refused.pin-pause"
