@@ -16,7 +16,7 @@ from checkpoint.core import passes, pins
 from checkpoint.core.facts import Fact, LoopPublished, PassGranted, PassRequested
 from checkpoint.core.loop import parse
 from checkpoint.store import Entry
-from checkpoint.web.access import CARRIER, COORDINATOR, digest
+from checkpoint.web.access import CARRIER, COORDINATOR, LABORATORY, digest
 from checkpoint.web.loops import _pretty
 from checkpoint.web.passes import field_of
 from tests.desk import Desk, desk
@@ -342,6 +342,34 @@ def test_a_fact_told_twice_with_two_contents_is_set_aside_and_shown(server: Desk
         what = LoopPublished(loop="x", version=1, document=seal)
         server.store.record(Fact(id="same", at=NOW + timedelta(seconds=1), witness="desk:coordinator", what=what))
     assert "its id belongs to another fact" in server.signed_in(COORDINATOR).get("/aside").text
+
+
+# -- the laboratory ---------------------------------------------------------------------------------------------------
+
+
+def test_a_laboratory_types_a_result_and_hears_what_became_of_it(server: Desk) -> None:
+    client = server.signed_in(LABORATORY, who="lab-1")
+    form = {"accession": "A-1", "tube": "T-1", "result": "negative", "reported_at": "2026-05-03T14:10"}
+    assert "taken in" in client.post("/lab", data=form).text
+    assert "was held before" in client.post("/lab", data=form).text
+    result = next(r.fact for r in server.store.facts_of_kind("ResultReported"))
+    assert result.witness == "lab:lab-1"
+    assert result.at.isoformat() == "2026-05-03T06:10:00+00:00"
+    future = client.post("/lab", data=form | {"accession": "A-2", "reported_at": "2026-05-09T14:10"})
+    assert "from the future" in future.text
+    assert client.post("/lab", data=form | {"reported_at": "noon"}).status_code == 422
+    assert client.get("/").status_code == 403
+
+
+def test_a_laboratory_sends_a_file(server: Desk) -> None:
+    client = server.signed_in(LABORATORY, who="lab-1")
+    sent = {"accession": "A-9", "tube": "T-9", "test": "pcr", "result": "positive", "reported_at": "2026-05-03T06:00:00Z"}
+    files = {"file": ("results.json", json.dumps({"results": [sent]}).encode(), "application/json")}
+    assert "taken in" in client.post("/lab", files=files).text
+    assert client.post("/lab", files={"file": ("x.json", b"{", "application/json")}).status_code == 422
+
+
+# -- both languages ---------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

@@ -132,7 +132,7 @@ def truck(view: View, judgement: Judgement, now: datetime) -> Truck:
         crew_count=len(view.pass_.crew) if view.pass_ else 0,
         open_count=len(opened),
         unanswered_count=sum(1 for w in opened if w.answered_at is None),
-        kinds=tuple(dict.fromkeys(w.raised.finding for w in sorted(opened, key=_order))),
+        kinds=tuple(dict.fromkeys(w.raised.finding for w in sorted(opened, key=urgency))),
         suspected=tuple(dict.fromkeys(f.kind for f in judgement.findings if not f.confirmed and f.until is None)),
     )
 
@@ -176,8 +176,9 @@ def _next(view: View, now: datetime) -> Next | None:
 # -- warnings ---------------------------------------------------------------------------------------------------------
 
 
-def _order(warning: WarningState) -> tuple[bool, int, datetime]:
-    return warning.answered_at is not None, _URGENCY[warning.colour], warning.raised_at
+def urgency(warning: WarningState) -> tuple[bool, bool, int, datetime]:
+    """What orders warnings: open before ended, unanswered before answered, red before yellow, then the oldest."""
+    return not warning.open, warning.answered_at is not None, _URGENCY[warning.colour], warning.raised_at
 
 
 def warnings(looks: Iterable[LookLike], show: Show = "open") -> tuple[WarningRow, ...]:
@@ -186,7 +187,7 @@ def warnings(looks: Iterable[LookLike], show: Show = "open") -> tuple[WarningRow
     if show == "ended":
         found.sort(key=lambda pair: pair[0].cleared_at or pair[0].withdrawn_at or pair[0].raised_at, reverse=True)
     else:
-        found.sort(key=lambda pair: _order(pair[0]))
+        found.sort(key=lambda pair: urgency(pair[0]))
     return tuple(warning_row(w, look.judgement.findings) for w, look in found)
 
 

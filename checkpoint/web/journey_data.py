@@ -170,8 +170,9 @@ def people(view: View, now: datetime) -> tuple[PersonRow, ...]:
 
 
 def sample(swab: Swab, held: Standing, policy: Policy) -> SampleRow:
-    """One swab's row. Only a negative that the standing rests on counts."""
-    counting = {s.fact for s in (held.pcr, held.antigen) if s is not None}
+    """One swab's row. Only a negative that the standing rests on counts, and none beside a positive or a review."""
+    held_up = held.positive is not None or held.review is not None
+    counting = {s.fact for s in (held.pcr, held.antigen) if s is not None and not held_up}
     until = counts_until(swab, policy) if swab.state == "negative" else None
     return SampleRow(swab=swab, until=until, counts=swab.fact in counting)
 

@@ -24,7 +24,7 @@ from checkpoint.store import Concern, Recorded
 from checkpoint.ui import texts
 from checkpoint.web.access import CARRIER, COORDINATOR, Caller, Rule, caller_of
 from checkpoint.web.board import looks_for, loops_now
-from checkpoint.web.board_data import LookLike, truck, warning_row
+from checkpoint.web.board_data import LookLike, truck, urgency, warning_row
 from checkpoint.web.house import House, house_of
 from checkpoint.web.journey_data import entry, overruled, people, thinned, timeline
 from checkpoint.web.overview import around, drawing, geojson
@@ -67,7 +67,7 @@ def _vehicle(request: Request) -> Response:
     loop = view.loop
     zone = loop.zone if loop is not None else FALLBACK_ZONE
     rows = timeline(house.store.concerning(Concern(view.vehicle)), view.journeys, journey)
-    shown = [warning_row(w, look.judgement.findings) for w in reversed(view.warnings) if _within(journey, w.raised_at)]
+    shown = [warning_row(w, look.judgement.findings) for w in sorted(view.warnings, key=urgency) if _within(journey, w.raised_at)]
     crew = people(view, now)
     ids = (
         {e.by for e in rows}

@@ -23,6 +23,7 @@ PAGES.globals["menu"] = (
     ("loops", "/loops", ("coordinator",)),
     ("stations", "/stations", ("coordinator",)),
     ("aside", "/aside", ("coordinator",)),
+    ("lab", "/lab", ("laboratory",)),
 )
 
 
