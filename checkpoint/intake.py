@@ -14,9 +14,10 @@ After each commit `noticed(vehicles)` is called, so that the watch looks again.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Future
 from datetime import UTC, datetime, timedelta
 from math import isfinite
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Literal, NamedTuple, TypeVar
 
 import msgspec
 from cryptography.exceptions import InvalidSignature
@@ -157,6 +158,22 @@ class _Named(msgspec.Struct, frozen=True):
     accession: str = ""
 
 
+class Begun(NamedTuple):
+    """A kiosk's batch on its way to the disk: its entries, the future of what becomes of each, and the kiosk's clock."""
+
+    kiosk: Kiosk
+    entries: list[Entry]
+    offset_s: float | None
+    clock_is_news: bool
+    outcomes: Future[list[Outcome]]
+
+
+def _clock_is_news(kiosk: Kiosk, offset_s: float | None, now: datetime) -> bool:
+    """Whether to keep how far the kiosk's clock is from ours. Not at every batch: it would cost a commit each."""
+    moved = offset_s is not None and (kiosk.offset_s is None or abs(offset_s - kiosk.offset_s) > 1)
+    return moved or kiosk.seen_at is None or now - kiosk.seen_at > _SEEN_EVERY
+
+
 class Intake:
     """Takes in what kiosks, laboratories, devices and desks tell. From any thread; each call returns when it is durable."""
 
@@ -182,6 +199,13 @@ class Intake:
 
     def take_batch(self, kiosk_id: str, body: bytes) -> Answer:
         """Take in a kiosk's batch (`POST /api/v1/facts`). Raises `Malformed`, or `Refused` when its head is not genuine."""
+        begun = self.begin_batch(kiosk_id, body)
+        begun.outcomes.result()
+        return self.finish_batch(begun)
+
+    def begin_batch(self, kiosk_id: str, body: bytes) -> Begun:
+        """The first half of `take_batch`: read, and handed to the writer. Whoever has no thread to wait with waits for
+        `outcomes` in their own way, and then calls `finish_batch`."""
         kiosk = self._store.registry.kiosk(kiosk_id)
         if kiosk is None:
             raise Refused("no such kiosk")
@@ -192,8 +216,16 @@ class Intake:
         signed = _signed_head(kiosk, batch.head, entries)
         entries = [self._permitted(kiosk, entry) for entry in entries]
         now = self._now()
-        outcomes = self._store.append(entries, signed=signed)
-        self._note_clock(kiosk, batch.sent_at, now)
+        offset_s = None
+        if batch.sent_at is not None and batch.sent_at.tzinfo is not None:
+            offset_s = (batch.sent_at - now).total_seconds()
+        return Begun(kiosk, entries, offset_s, _clock_is_news(kiosk, offset_s, now), self._store.append_soon(entries, signed))
+
+    def finish_batch(self, begun: Begun) -> Answer:
+        """The second half: what became of each entry, once `outcomes` are there."""
+        kiosk, entries, outcomes = begun.kiosk, begun.entries, begun.outcomes.result()
+        if begun.clock_is_news:
+            self._store.registry.kiosk_seen(kiosk.id, begun.offset_s)
         held = [(e.fact, o) for e, o in zip(entries, outcomes, strict=True) if o.held and e.fact is not None]
         self._noticed(_vehicles(fact for fact, _ in held))
         return Answer(
@@ -233,15 +265,6 @@ class Intake:
         if not isinstance(what, AT_STATIONS | facts.Voided):
             return f"{type(what).__name__} is not witnessed at a station"
         return ""
-
-    def _note_clock(self, kiosk: Kiosk, sent_at: datetime | None, now: datetime) -> None:
-        """Keep how far the kiosk's clock is from ours. Not at every batch: it would cost a commit each."""
-        offset_s = None
-        if sent_at is not None and sent_at.tzinfo is not None:
-            offset_s = (sent_at - now).total_seconds()
-        moved = offset_s is not None and (kiosk.offset_s is None or abs(offset_s - kiosk.offset_s) > 1)
-        if moved or kiosk.seen_at is None or now - kiosk.seen_at > _SEEN_EVERY:
-            self._store.registry.kiosk_seen(kiosk.id, offset_s)
 
     # -- laboratories -------------------------------------------------------------------------------------------------
 
