@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 
 import msgspec
 
-from checkpoint.core.facts import Amended, Fact, Happening, SwabTaken, Voided, subjects
+from checkpoint.core.facts import Amended, Fact, Happening, Voided, subjects
 
 
 class Book:
@@ -124,16 +124,3 @@ class Book:
         for fact_id in tuple(ids):
             ids.update(self._corrections.get(fact_id, {}))
         return tuple(sorted((self._facts[i] for i in ids), key=lambda f: (f.at, f.id)))
-
-
-def reach(facts: Iterable[Fact]) -> frozenset[str]:
-    """The subjects one has to ask for next to judge these facts: who belongs to a vehicle's pass, a person's tubes, a
-    tube's results, and the corrections of each fact. The ledger follows it until nothing new is named."""
-    found: set[str] = set()
-    for fact in facts:
-        found.add(f"fact:{fact.id}")
-        names = subjects(fact)
-        found.update(n for n in names if n.startswith(("vehicle:", "pass:", "person:", "request:", "warning:")))
-        if isinstance(fact.what, SwabTaken) or (isinstance(fact.what, Amended) and isinstance(fact.what.what, SwabTaken)):
-            found.update(n for n in names if n.startswith(("specimen:", "tube:")))
-    return frozenset(found)

@@ -6,7 +6,8 @@ speak differently without any new fact. `RULES` is all of them, by theme; read i
 
 A rule is a function of what is known: the same facts and fixes give the same findings, in whatever order they came.
 A finding with `until` set is over. `PASSING` names the kinds that leave no trace when they end: when such a finding is
-gone, its warning is cleared; a warning of any other kind whose finding is gone was disproved, and is withdrawn.
+gone, its warning is cleared. When a finding of another kind is gone, the watch asks whether by all that is known now it was
+so when the warning was raised: if it was, the warning is cleared; if it was not, it was disproved, and is withdrawn.
 """
 
 from __future__ import annotations

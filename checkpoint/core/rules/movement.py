@@ -13,10 +13,10 @@ from itertools import pairwise
 from checkpoint.core import geo
 from checkpoint.core.facts import CheckedIn, Cited, Colour, Entered, Fact, Left, Loaded, Scanned
 from checkpoint.core.journey import Journey, Stay, View
-from checkpoint.core.loop import Station
+from checkpoint.core.loop import Policy, Station
 from checkpoint.core.rules.ahead import stop_of, travel_time
 from checkpoint.core.rules.common import SECOND, cite, closed_by, event, seconds, under_way
-from checkpoint.core.track import Episode
+from checkpoint.core.track import Episode, TrackReading
 from checkpoint.core.verdict import Finding, Value
 
 KINDS: frozenset[str] = frozenset(
@@ -74,7 +74,11 @@ def wrong_way(view: View, now: datetime) -> Iterator[Finding | datetime]:
 
 
 def unscheduled_stop(view: View, now: datetime) -> Iterator[Finding | datetime]:
-    """At rest away from a station for more than 15 minutes, unless it is the break that the law demands after driving."""
+    """At rest away from a station for more than 15 minutes, unless it is the break that the law demands after driving.
+
+    A device that fell silent says no longer that the truck stands: from then on that is a silence, until a fix at the same
+    place proves the stop.
+    """
     policy = view.policy
     for episode in view.track.episodes if view.track is not None else ():
         if episode.kind != "unscheduled-stop" or episode.since > now:
@@ -82,8 +86,9 @@ def unscheduled_stop(view: View, now: datetime) -> Iterator[Finding | datetime]:
         driven_s = episode.values.get("driven_s")
         lawful = isinstance(driven_s, int | float) and driven_s >= policy.break_from_driving_s
         allowed = seconds(policy.break_s + policy.break_slack_s if lawful else policy.stop_s)
-        if (episode.until or now) - episode.since > allowed:
-            stood_s = int(((episode.until or now) - episode.since).total_seconds())
+        stood_until = episode.until or min(now, _said_to_stand(view, episode))
+        if stood_until - episode.since > allowed:
+            stood_s = int((stood_until - episode.since).total_seconds())
             yield Finding(
                 kind="unscheduled-stop",
                 vehicle=view.vehicle,
@@ -95,6 +100,22 @@ def unscheduled_stop(view: View, now: datetime) -> Iterator[Finding | datetime]:
                 values={**episode.values, "stood_s": stood_s},
             )
         yield episode.since + allowed + SECOND
+
+
+def _said_to_stand(view: View, episode: Episode) -> datetime:
+    """Until when the last fix at rest speaks for itself: as long as its device is not yet silent."""
+    assert view.track is not None
+    seen_until = episode.values.get("seen_until")
+    last = datetime.fromisoformat(seen_until) if isinstance(seen_until, str) else episode.since
+    return last + _silence(view.track, view.policy)[0]
+
+
+def _silence(track: TrackReading, policy: Policy) -> tuple[timedelta, timedelta]:
+    """After how long without a fix a device is silent, yellow and red, in its own rhythm."""
+    return (
+        seconds(max(policy.silent_yellow_intervals * track.interval_s, policy.silent_yellow_min_s)),
+        seconds(max(policy.silent_red_intervals * track.interval_s, policy.silent_red_min_s)),
+    )
 
 
 def position_unknown(view: View, now: datetime) -> Iterator[Finding | datetime]:
@@ -117,9 +138,8 @@ def silent(view: View, now: datetime) -> Iterator[Finding | datetime]:
         return
     if track.station or (journey.at_station and track.at_rest_since is not None):
         return
-    policy, since = view.policy, track.last.fixed_at
-    yellow_at = since + seconds(max(policy.silent_yellow_intervals * track.interval_s, policy.silent_yellow_min_s))
-    red_at = since + seconds(max(policy.silent_red_intervals * track.interval_s, policy.silent_red_min_s))
+    since = track.last.fixed_at
+    yellow_at, red_at = (since + after for after in _silence(track, view.policy))
     if now >= yellow_at:
         yield Finding(
             kind="silent",
@@ -140,9 +160,12 @@ def silent(view: View, now: datetime) -> Iterator[Finding | datetime]:
     yield red_at
 
 
+_SEEN = Entered | Left | Scanned | Loaded
+
+
 def _arrivals(view: View, journey: Journey) -> list[tuple[datetime, str]]:
     """When the truck came to which station on this journey, by scan or by track, in order of time."""
-    found = [(f.at, f.station) for f in journey.facts if f.station and isinstance(f.what, Entered | Left | Scanned | Loaded)]
+    found = [(f.at, f.station) for f in journey.facts if f.station and isinstance(f.what, _SEEN)]
     ends = journey.closed_at
     found += [
         (visit.since, visit.station)
@@ -153,11 +176,12 @@ def _arrivals(view: View, journey: Journey) -> list[tuple[datetime, str]]:
 
 
 def station_skipped(view: View, now: datetime) -> Iterator[Finding | datetime]:
-    """A required station was not visited before a later one on the same leg."""
+    """A required station did not see the truck before it came to a later one on the same leg. Driving by is no visit."""
     for journey in view.journeys:
         if view.loop is None or not journey.loads:
             continue
         arrivals = [(at, s) for at, s in _arrivals(view, journey) if at <= now]
+        scanned = [(f.at, f.station) for f in journey.facts if f.station and isinstance(f.what, _SEEN) and f.at <= now]
         turned = next((at for at, s in arrivals if s == view.loop.destination), None)
         for leg in ("outbound", "inbound"):
             if leg == "outbound":
@@ -170,9 +194,12 @@ def station_skipped(view: View, now: datetime) -> Iterator[Finding | datetime]:
                     continue
                 later = {s.station.id for s in stops[i + 1 :]}
                 passed = next(((at, s) for at, s in legged if s in later), None)
-                if passed is None or any(s == stop.station.id and at <= passed[0] for at, s in legged):
+                if passed is None:
                     continue
-                visited = next((at for at, s in legged if s == stop.station.id), None)
+                begun = legged[0][0]
+                if any(s == stop.station.id and begun <= at <= passed[0] for at, s in scanned):
+                    continue
+                visited = next((at for at, s in scanned if s == stop.station.id and at > passed[0]), None)
                 yield Finding(
                     kind="station-skipped",
                     vehicle=view.vehicle,
