@@ -225,14 +225,10 @@ class Fleet:
             at, _, actor, event = heapq.heappop(self._heap)
             self._play(at, actor, event)
         # Positions and results before what stations saw: a truck without a journey is not looked for, and a journey without
-        # a track looks late, a swab without its result owed. The depots come last, for loading is what opens a journey.
-        ends = (self._loop.destination, self._loop.origin)
+        # a track looks late, a swab without its result owed. The stations then speak all at once, or each looks skipped.
         await _side_by_side([self._push_device(actor.device) for actor in self._actors], at_once=6)
         await self._push_laboratory()
-        between = [self._push_kiosk(kiosk) for station, kiosk in self._kiosks.items() if station not in ends]
-        await _side_by_side(between, at_once=4)
-        for station in ends:
-            await self._push_kiosk(self._kiosks[station])
+        await _side_by_side([self._push_kiosk(kiosk) for kiosk in self._kiosks.values()], at_once=len(self._kiosks))
         self.tally.seconds = monotonic() - begun
 
     async def play_on(self) -> None:
