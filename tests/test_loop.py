@@ -89,6 +89,16 @@ def test_what_is_wrong_is_named_with_its_path(changes: dict[str, Any], path: str
     assert path in problems(**changes)
 
 
+def test_a_town_has_the_policys_narrower_corridor() -> None:
+    inbound = {
+        "points": document()["inbound"]["points"],
+        "sections": [{"from_m": 0, "town": True}, {"from_m": 9000, "half_width_m": 80}],
+    }
+    assert [s.half_width_m for s in parse(json.dumps(document(inbound=inbound))).inbound.sections] == [50, 80]
+    inbound["sections"] = [{"from_m": 0}]
+    assert "either a half-width or a town wanted - at `$.inbound.sections[0]`" in problems(inbound=inbound)
+
+
 def test_every_problem_is_told_at_once() -> None:
     assert len(problems(origin="x", time_zone="y", version=0).split("; ")) >= 3
 

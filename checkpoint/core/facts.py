@@ -117,8 +117,8 @@ class Scanned(Happening, frozen=True, tag=True):
 
     `pass_id` and `vehicle` are what a genuine pass said; both are empty when it was not ours. `digest` is the SHA-256
     (hex, first 32 digits) of the text read. `live` says whether a screen pass carried a live step (None: not asked).
-    `loop_version` and `lists_age_s` are the rules and the knowledge the verdict was made with; `offset_s` is the
-    station clock's measured offset to the server's (None: unknown).
+    `loop_version` and `lists_age_s` are the rules and the knowledge the verdict was made with; `offset_s` is what
+    must be added to the station's clock to get the server's, as last measured (None: never).
     """
 
     digest: str

@@ -1,9 +1,10 @@
 """Fold: facts -> journeys. Computed, never named by a witness.
 
 Loading at the origin opens a journey; the next loading there, or the close of the pass, ends it (a second loading in the
-same visit is the same journey). What happens under a pass before its first loading is a journey of its own, opened by
-the first thing that happened. The leg is outbound until the truck is scanned out of the destination, then inbound; before a
-first loading it is inbound, since a truck then comes to be loaded. Evidence belongs to people and crosses journeys.
+same visit is the same journey, and what the origin saw of a truck that waits to be loaded belongs to it). What happens under
+a pass before its first loading is a journey of its own, opened by the first thing that happened. The leg is outbound until
+the truck is scanned out of the destination, then inbound; before a first loading it is inbound, since a truck then comes to
+be loaded. Evidence belongs to people and crosses journeys.
 """
 
 from __future__ import annotations
@@ -247,7 +248,8 @@ def fold_journeys(book: Book, vehicle: str, loops: Loops) -> tuple[Journey, ...]
         origin = loop.origin if loop else ""
         loading = isinstance(fact.what, Loaded) and bool(origin) and fact.station == origin
         changed = bool(laps) and current is not lap_pass[-1] and _closed(lap_pass[-1], fact.at)
-        if not laps or changed or (loading and away):
+        waiting = bool(laps) and all(f.station == origin for f in laps[-1] if isinstance(f.what, _ON_THE_ROAD))
+        if not laps or changed or (loading and away and not waiting):
             laps.append([])
             lap_pass.append(current)
         laps[-1].append(fact)
@@ -279,9 +281,10 @@ def _journey(
     first = next(f for f in lap if isinstance(f.what, _ON_THE_ROAD))
     loop = loops.in_force(state.grant.loop, first.at) if state else None
     loads = tuple(f for f in lap if isinstance(f.what, Loaded))
+    opening = next((f for f in loads if loop is not None and f.station == loop.origin), first)
     stays, unexplained = _stays(lap)
     return Journey(
-        id=digest_id("journey", vehicle, first.id)[:16],
+        id=digest_id("journey", vehicle, opening.id)[:16],
         vehicle=vehicle,
         pass_id=state.grant.pass_id if state else "",
         loop=state.grant.loop if state else "",

@@ -126,7 +126,6 @@ class Policy(_Part, frozen=True):
     lists_amber_s: int = 2 * 3600
     lists_hold_s: int = 12 * 3600
     clock_tolerance_s: int = 120
-    backdating_s: int = 24 * 3600
     # the line
     half_width_m: float = 150.0
     town_half_width_m: float = 50.0
@@ -185,10 +184,12 @@ class Station(_Part, frozen=True):
 
 
 class Section(_Part, frozen=True):
-    """From `from_m` metres along the line on, the corridor's half-width is another."""
+    """From `from_m` metres along the line on, the corridor's half-width is another: `half_width_m`, or in a `town` the
+    policy's `town_half_width_m` (put in its place when the document is read)."""
 
     from_m: float
-    half_width_m: float
+    half_width_m: float = 0.0
+    town: bool = False
 
 
 class Line(_Part, frozen=True):
@@ -298,7 +299,16 @@ def parse(document: str | bytes) -> Loop:
         loop,
         effective_from=loop.effective_from.astimezone(UTC),
         effective_until=loop.effective_until.astimezone(UTC) if loop.effective_until else None,
+        outbound=_with_towns(loop.outbound, loop.policy),
+        inbound=_with_towns(loop.inbound, loop.policy),
     )
+
+
+def _with_towns(line: Line, policy: Policy) -> Line:
+    widths = tuple(
+        msgspec.structs.replace(s, half_width_m=policy.town_half_width_m, town=False) if s.town else s for s in line.sections
+    )
+    return msgspec.structs.replace(line, sections=widths)
 
 
 def _problems(loop: Loop) -> Iterable[str]:
@@ -371,7 +381,9 @@ def _line_problems(loop: Loop, leg: Leg) -> Iterable[str]:
             yield f"more than 100 km from the point before: a line through nowhere - at `{path}.points[{i}]`"
             return
     for i, section in enumerate(line.sections):
-        if not 10 <= section.half_width_m <= 2000:
+        if section.town == bool(section.half_width_m):
+            yield f"either a half-width or a town wanted - at `{path}.sections[{i}]`"
+        elif not section.town and not 10 <= section.half_width_m <= 2000:
             yield f"10 to 2000 m wanted - at `{path}.sections[{i}].half_width_m`"
         if section.from_m < 0 or (i and section.from_m <= line.sections[i - 1].from_m):
             yield f"sections go along the line, each beginning after the one before - at `{path}.sections[{i}].from_m`"

@@ -23,6 +23,7 @@ from checkpoint.core.loop import Boundary, Circle, Leg, Line, LonLat, Loop, Name
 
 DOCUMENT = Path(__file__).with_name("loop.json")
 SPACING_M = 1600.0
+IN_TOWN_M, ON_MOTORWAY_M = 50.0, 150.0
 CARRIAGEWAYS_M = 14.0  # from the middle of one carriageway to that of the other
 
 # From the depot to the motorway, through the town.
@@ -196,11 +197,11 @@ def draw() -> Loop:
         stations=stations,
         outbound=Line(
             points=rounded(beside(middle, CARRIAGEWAYS_M / 2)),
-            sections=_sections((0.0, 50.0), (on_motorway, 150.0), (off_motorway, 50.0)),
+            sections=_sections((0.0, IN_TOWN_M), (on_motorway, ON_MOTORWAY_M), (off_motorway, IN_TOWN_M)),
         ),
         inbound=Line(
             points=rounded(beside(inbound, CARRIAGEWAYS_M / 2)),
-            sections=_sections((0.0, 50.0), (length - off_motorway, 150.0), (length - on_motorway, 50.0)),
+            sections=_sections((0.0, IN_TOWN_M), (length - off_motorway, ON_MOTORWAY_M), (length - on_motorway, IN_TOWN_M)),
         ),
         note=Name(
             zh="线路按公开地名坐标手工绘制，仅供演示，误差可达数百米，不可用于导航。",
@@ -210,7 +211,10 @@ def draw() -> Loop:
 
 
 def _sections(*rows: tuple[float, float]) -> tuple[Section, ...]:
-    return tuple(Section(from_m=round(from_m), half_width_m=half_width_m) for from_m, half_width_m in rows)
+    return tuple(
+        Section(from_m=round(from_m), town=True) if width_m == IN_TOWN_M else Section(from_m=round(from_m), half_width_m=width_m)
+        for from_m, width_m in rows
+    )
 
 
 def document(loop: Loop) -> bytes:
@@ -231,10 +235,14 @@ def document(loop: Loop) -> bytes:
 def _plain(value: object) -> object:
     """Without what is empty: a reader of the document should see what is said, not what could be."""
     if isinstance(value, dict):
-        return {k: _plain(v) for k, v in value.items() if v not in (None, "", (), [], {})}
+        return {k: _plain(v) for k, v in value.items() if not _empty(k, v)}
     if isinstance(value, list | tuple):
         return [_plain(v) for v in value]
     return value
+
+
+def _empty(key: str, value: object) -> bool:
+    return value in (None, "", (), [], {}) or value is False or (key == "half_width_m" and not value)
 
 
 if __name__ == "__main__":

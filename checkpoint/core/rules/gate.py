@@ -14,7 +14,7 @@ import msgspec
 from checkpoint.core import passes
 from checkpoint.core.facts import Cited, CrewJoined, StrangerSeen, StrangerStayed, Word
 from checkpoint.core.journey import View
-from checkpoint.core.loop import Loop, Policy, Stop
+from checkpoint.core.loop import Leg, Loop, Policy, Stop
 from checkpoint.core.rules.ahead import place_on_line, stop_of, travel_time
 from checkpoint.core.rules.common import cite_swab, seconds
 from checkpoint.core.rules.movement import KINDS as DEPARTURES
@@ -292,10 +292,10 @@ def _holds_until(view: View, now: datetime, policy: Policy) -> datetime | None:
     return min(ends, default=None)
 
 
-def _stops_after(view: View, station: str) -> tuple[tuple[Stop, ...], float]:
-    """The stops ahead on the leg under way, seen from a station (or from the track), and the metres already behind."""
+def _stops_after(view: View, station: str) -> tuple[Leg, tuple[Stop, ...], float]:
+    """The leg under way, the stops ahead on it, seen from a station (or from the track), and the metres already behind."""
     assert view.loop is not None
-    leg = view.journey.leg if view.journey is not None else "inbound"
+    leg: Leg = view.journey.leg if view.journey is not None else "inbound"
     if view.journey is not None and station == view.loop.destination and view.journey.unloads:
         leg = "inbound"
     elif station == view.loop.origin and view.journey is not None and view.journey.loads:
@@ -303,17 +303,17 @@ def _stops_after(view: View, station: str) -> tuple[tuple[Stop, ...], float]:
     stop = stop_of(view.loop, leg, station)
     place = place_on_line(view)
     along_m = stop.along_m if stop is not None else place[1] if place is not None else 0.0
-    return tuple(s for s in view.loop.stops[leg] if s.along_m > along_m and s.station.id != station), along_m
+    return leg, tuple(s for s in view.loop.stops[leg] if s.along_m > along_m and s.station.id != station), along_m
 
 
 def _next_place(view: View, gate: Gate, now: datetime) -> dict[str, Value]:
     """Where a released truck goes next: the next station it must visit, else the end of its leg; and about when."""
     if view.loop is None:
         return {}
-    stops, along_m = _stops_after(view, gate.station)
+    leg, stops, along_m = _stops_after(view, gate.station)
     if not stops:
         return {}
-    must = next((s for s in stops if s.station.required_on), stops[-1])
+    must = next((s for s in stops if leg in s.station.required_on), stops[-1])
     return {"station": must.station.id, "eta": now + travel_time(must.along_m - along_m, view.policy)}
 
 
@@ -322,7 +322,7 @@ def _sampling_place(view: View, station: str) -> str:
     here = _samples(view.loop, station)
     if view.loop is None or here == station:
         return here
-    stops, _ = _stops_after(view, station)
+    _, stops, _ = _stops_after(view, station)
     return next((s.station.id for s in stops if "sampling" in s.station.services), here)
 
 
