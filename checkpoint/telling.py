@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from checkpoint.core.facts import (
     Alerted,
@@ -108,6 +108,7 @@ def _raised(view: View, finding: Finding, warnings: Sequence[WarningState], now:
         subject=finding.subject,
         pass_id=view.pass_.grant.pass_id if view.pass_ is not None else "",
         late=late,
+        answer_by=_answer_by(view, finding, now),
         loop=view.loop.id if view.loop is not None else "",
         loop_version=view.loop.version if view.loop is not None else 0,
         evidence=finding.evidence,
@@ -117,6 +118,12 @@ def _raised(view: View, finding: Finding, warnings: Sequence[WarningState], now:
         yield _cleared(view, name, finding.until, finding.evidence, now)
     else:
         yield from _alerts(view, name, (), finding, now)
+
+
+def _answer_by(view: View, finding: Finding, now: datetime) -> datetime:
+    """Until when somebody must have answered: counted from the telling, since nobody answers what they were not told."""
+    policy = view.policy
+    return now + timedelta(seconds=policy.answer_red_s if finding.colour == "red" else policy.answer_yellow_s)
 
 
 def _brought_up(view: View, warning: WarningState, finding: Finding, now: datetime) -> Iterator[Fact]:
@@ -134,6 +141,7 @@ def _brought_up(view: View, warning: WarningState, finding: Finding, now: dateti
             vehicle=view.vehicle,
             colour=finding.colour,
             confirmed=finding.confirmed,
+            answer_by=_answer_by(view, finding, now),
             evidence=finding.evidence,
         )
         yield _fact(name, now, changed)

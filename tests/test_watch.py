@@ -161,6 +161,20 @@ def test_a_truck_that_strays_is_warned_of_turns_red_and_is_cleared_when_back(yar
     assert yard.store.verify().ok
 
 
+def test_a_warning_says_until_when_it_must_be_answered_and_red_is_sooner(yard: Yard) -> None:
+    yard.departed()
+    yard.drive(240)
+    yard.drive(240, lon=120.61)
+    (yellow,) = yard.watch.looks()[PLATE].view.warnings
+    assert yellow.answer_by == yellow.raised_at + timedelta(hours=1)
+    yard.drive(720, lon=120.61)
+    (red,) = yard.watch.looks()[PLATE].view.warnings
+    assert red.id == yellow.id
+    assert red.answer_by is not None
+    assert T0 + timedelta(minutes=15) < red.answer_by <= yard.clock() + timedelta(minutes=15)
+    assert red.answer_by < yellow.answer_by
+
+
 def test_a_restart_raises_nothing_twice_and_forgets_nothing(yard: Yard) -> None:
     yard.departed()
     yard.drive(240)

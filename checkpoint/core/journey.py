@@ -100,13 +100,17 @@ class Unexplained(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class WarningState(msgspec.Struct, frozen=True, kw_only=True):
-    """A warning as told so far: raised, changed, answered, cleared or withdrawn. `id` is that of its first fact."""
+    """A warning as told so far: raised, changed, answered, cleared or withdrawn. `id` is that of its first fact.
+
+    Its owner is whoever answered it, until then every coordinator; `answer_by` is the deadline.
+    """
 
     id: str
     raised: WarningRaised
     raised_at: datetime
     colour: Colour
     confirmed: bool
+    answer_by: datetime | None = None
     answered_at: datetime | None = None
     answered_by: str = ""
     answer: str = ""
@@ -161,7 +165,8 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
 
     `passes` holds every pass of the vehicle, newest last, `pass_` the one that counts; `journey` is the last one, open
     or not. `people` holds the evidence of everyone who is on the pass, or was on one of the journeys. `unexplained` is
-    what does not fit about its people's specimens. `answered` holds the facts by which drivers spoke up.
+    what does not fit about its people's specimens. `cab` holds who was seen, stayed behind or joined, on whichever lap or
+    before the first; `spoken` the facts by which drivers spoke up.
     """
 
     vehicle: str
@@ -174,6 +179,7 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
     track: TrackReading | None
     warnings: tuple[WarningState, ...]
     unexplained: tuple[Unexplained, ...] = ()
+    cab: tuple[Fact, ...] = ()
     spoken: tuple[Fact, ...] = ()
 
     @property
@@ -374,7 +380,12 @@ def fold_warnings(book: Book, vehicle: str) -> tuple[WarningState, ...]:
     for fact in told:
         if isinstance(fact.what, WarningRaised):
             states[fact.id] = WarningState(
-                id=fact.id, raised=fact.what, raised_at=fact.at, colour=fact.what.colour, confirmed=fact.what.confirmed
+                id=fact.id,
+                raised=fact.what,
+                raised_at=fact.at,
+                colour=fact.what.colour,
+                confirmed=fact.what.confirmed,
+                answer_by=fact.what.answer_by,
             )
     for fact in told:
         state = states.get(getattr(fact.what, "warning", ""))
@@ -386,8 +397,8 @@ def fold_warnings(book: Book, vehicle: str) -> tuple[WarningState, ...]:
 def _told(state: WarningState, fact: Fact) -> WarningState:
     replace = msgspec.structs.replace
     match fact.what:
-        case WarningChanged(colour=colour, confirmed=confirmed):
-            return replace(state, colour=colour, confirmed=confirmed)
+        case WarningChanged(colour=colour, confirmed=confirmed, answer_by=answer_by):
+            return replace(state, colour=colour, confirmed=confirmed, answer_by=answer_by or state.answer_by)
         case WarningCleared(ended=ended):
             return replace(state, cleared_at=fact.at, ended=ended)
         case WarningWithdrawn():
@@ -473,5 +484,10 @@ def view_of(book: Book, vehicle: str, loops: Loops, track: TrackReading | None, 
         track=track,
         warnings=fold_warnings(book, vehicle),
         unexplained=tuple(u for person in crew for u in unexplained_samples(book, person)),
+        cab=tuple(
+            f
+            for f in book.of(f"vehicle:{vehicle}", *(f"pass:{p.grant.pass_id}" for p in passes))
+            if isinstance(f.what, StrangerSeen | StrangerStayed | CrewJoined)
+        ),
         spoken=tuple(f for f in book.of(f"vehicle:{vehicle}") if isinstance(f.what, Contested | HelpCalled)),
     )

@@ -155,6 +155,9 @@ class Policy(_Part, frozen=True):
     cruise_kmh: float = 70.0
     late_slack_s: int = 30 * 60
     hours_without_rest_s: int = 16 * 3600
+    # answering a warning, from when it was told or changed its colour; the domain gives no numbers, these are ours
+    answer_yellow_s: int = 60 * 60
+    answer_red_s: int = 15 * 60
     verdicts: tuple[Reason, ...] = VERDICTS
 
 

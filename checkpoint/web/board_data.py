@@ -85,6 +85,7 @@ class WarningRow(msgspec.Struct, frozen=True, kw_only=True):
     raised_at: datetime
     state: Literal["open", "cleared", "withdrawn"]
     ended_at: datetime | None
+    answer_by: datetime | None
     answered_at: datetime | None
     answered_by: str
     answer: str
@@ -228,6 +229,7 @@ def warning_row(warning: WarningState, findings: Iterable[Finding] = ()) -> Warn
         raised_at=warning.raised_at,
         state=warning.state,
         ended_at=warning.ended or warning.withdrawn_at,
+        answer_by=warning.answer_by,
         answered_at=warning.answered_at,
         answered_by=warning.answered_by,
         answer=warning.answer,
