@@ -34,6 +34,8 @@ from checkpoint.core.facts import (
     PassRevoked,
     ResultReported,
     Scanned,
+    StrangerSeen,
+    StrangerStayed,
     SwabTaken,
     Unloaded,
     WarningAnswered,

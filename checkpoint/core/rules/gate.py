@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 import msgspec
 
 from checkpoint.core import passes
-from checkpoint.core.facts import Cited, CrewJoined, StrangerSeen, StrangerStayed, Word
+from checkpoint.core.facts import Cited, StrangerSeen, Word
 from checkpoint.core.journey import View
 from checkpoint.core.loop import Leg, Loop, Policy, Stop
 from checkpoint.core.rules.ahead import place_on_line, stop_of, travel_time
@@ -145,12 +145,9 @@ def _holder_reasons(view: View | None, gate: Gate, now: datetime, policy: Policy
 
 
 def _stranger(view: View | None, now: datetime) -> bool:
-    last = None
-    for journey in view.journeys if view is not None else ():
-        for fact in journey.facts:
-            if isinstance(fact.what, StrangerSeen | StrangerStayed | CrewJoined) and fact.at <= now:
-                last = fact
-    return last is not None and isinstance(last.what, StrangerSeen)
+    """Whether the last word about the cab is that somebody is in it who is not on the pass."""
+    told = [fact for fact in view.cab if fact.at <= now] if view is not None else []
+    return bool(told) and isinstance(told[-1].what, StrangerSeen)
 
 
 def _known(view: View, person: str, now: datetime, policy: Policy) -> Evidence:
