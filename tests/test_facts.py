@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from checkpoint.core import facts
-from checkpoint.core.facts import Amended, CheckedIn, Entered, Fact, Malformed, SwabTaken, Voided
+from checkpoint.core.facts import Amended, AntigenRead, CheckedIn, Entered, Fact, Malformed, SwabTaken, TubeSealed, Voided
 
 AT = datetime(2022, 4, 20, 2, 0, tzinfo=UTC)
 ENTERED = Fact(
@@ -49,6 +49,10 @@ def test_instants_are_brought_to_utc() -> None:
         (told(what=Voided(target="a", reason="x" * 2001)), "$.what.reason"),
         (told(what=Voided(target="a", reason="a\x00b")), "$.what.reason"),
         (told(what=Amended(target="a", reason="", what=Voided(target="b", reason=""))), "$.what.what"),
+        (told(what=SwabTaken(specimen="", person="p-1", test="pcr", tube="T1")), "$.what.specimen"),
+        (told(what=AntigenRead(specimen=" ", person="p-1", result="negative")), "$.what.specimen"),
+        (told(what=TubeSealed(tube="")), "$.what.tube"),
+        (told(what=Amended(target="a", reason="", what=TubeSealed(tube=""))), "$.what.what.tube"),
         (b"[" * 5000, ""),
     ],
 )

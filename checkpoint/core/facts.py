@@ -440,8 +440,8 @@ _encoder = msgspec.json.Encoder()
 MAX_ID_CHARS = 100
 MAX_TEXT_CHARS = 2000
 _ROOMY = frozenset({"document"})
-# Without these a test is nobody's: an empty one would join all that were left empty into one.
-_NEVER_EMPTY = frozenset({"specimen", "tube", "person"})
+# An empty number would make one specimen, or one tube, of all that were left empty.
+_NEVER_EMPTY = frozenset({"specimen", "tube"})
 
 
 def decode(data: bytes | str) -> Fact:
@@ -469,7 +469,7 @@ def checked(fact: Fact) -> Fact:
 
 @cache
 def _fields(kind: type[msgspec.Struct]) -> tuple[tuple[str, str, bool], ...]:
-    """A kind's fields by their names here and in JSON, and whether each must be given: looked up once a kind, since every fact taken in asks."""
+    """A kind's fields by their names here and in JSON, and whether it must be given: looked up once a kind, every fact asks."""
     return tuple((field.name, field.encode_name, field.required) for field in msgspec.structs.fields(kind))
 
 
