@@ -20,6 +20,7 @@ from checkpoint.granting import Granted, Screen
 from checkpoint.store import Store
 from checkpoint.ui import texts
 from checkpoint.web.app import create_app
+from checkpoint.web.driver import OPENING_COOKIE
 from checkpoint.wish import Person
 from tests.ground import T0, Still, store_in, wish
 
@@ -91,7 +92,8 @@ def test_a_link_opens_on_one_phone_once(app: Any) -> None:
     assert first.get("/driver").status_code == 200
 
 
-def test_the_same_phone_may_press_again_when_the_answer_was_lost(app: Any) -> None:
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_the_same_phone_may_come_again_when_the_answer_was_lost(app: Any, method: str) -> None:
     done = granted(app)
     client = phone(app)
     client.get(f"/d/{done.link_token}")
@@ -99,8 +101,8 @@ def test_the_same_phone_may_press_again_when_the_answer_was_lost(app: Any) -> No
     client.post(f"/d/{done.link_token}", follow_redirects=False)
     again = phone(app)  # as the phone stands when the answer never came
     for name, value in mark.items():
-        again.cookies.set(name, value, domain="loop.example", path="/d/")
-    answered = again.post(f"/d/{done.link_token}", follow_redirects=False)
+        again.cookies.set(name, value, domain="loop.example", path=f"/d/{done.link_token}")
+    answered = again.request(method, f"/d/{done.link_token}", follow_redirects=False)
     assert answered.status_code == 303
     assert again.get("/driver").status_code == 200
 
@@ -110,6 +112,26 @@ def test_a_phone_that_opened_its_link_is_sent_on_to_its_pass(app: Any) -> None:
     client = opened(app, done)
     answered = client.get(f"/d/{done.link_token}", follow_redirects=False)
     assert (answered.status_code, answered.headers["location"]) == (303, "/driver")
+
+
+def test_two_links_opened_in_one_browser_bind_one_after_the_other(app: Any) -> None:
+    first, second = granted(app), granted(app, vehicle="浙C54321")
+    client = phone(app)
+    for done in (first, second):  # both are looked at before either is pressed
+        assert client.get(f"/d/{done.link_token}").status_code == 200
+    for done in (first, second, second):  # the last one again: its answer was lost
+        assert client.post(f"/d/{done.link_token}", follow_redirects=False).status_code == 303
+        assert done.pass_id in client.get("/driver").text
+
+
+def test_a_mark_that_names_another_links_phone_is_not_taken_twice(app: Any, store: Store) -> None:
+    first, second = granted(app), granted(app, vehicle="浙C54321")
+    for done in (first, second):
+        client = phone(app)
+        client.cookies.set(OPENING_COOKIE, "chosen-by-the-phone", domain="loop.example", path="/")
+        assert client.post(f"/d/{done.link_token}", follow_redirects=False).status_code == 303
+        assert done.pass_id in client.get("/driver").text
+    assert all(store.registry.links(done.pass_id)[0].used_at for done in (first, second))
 
 
 @pytest.mark.parametrize("lang", ["zh", "en"])

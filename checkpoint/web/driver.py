@@ -96,8 +96,9 @@ async def look_at_link(request: Request) -> Response:
     """A link's page: what it opens, and the button that binds this phone. Nothing happens yet."""
     house, token = house_of(request), request.path_params["token"]
     link = await run_in_threadpool(house.store.registry.link_by_token, token_hash(token))
-    if link is not None and await _is_ours(request, house, link):
-        return RedirectResponse("/driver", 303)
+    mark = await _own_mark(request, house, link) if link is not None else ""
+    if link is not None and mark:
+        return _come_in(house, await run_in_threadpool(_bound, house, link), mark, token)
     state = _state_of(link, house.now())
     if link is None or state != "fresh":
         return render(request, "driver/link.html", status=410 if link else 404, state=state)
@@ -106,12 +107,12 @@ async def look_at_link(request: Request) -> Response:
         request, "driver/link.html", state=state, token=token, plate=bound.vehicle, expires=link.expires, zone=_zone(house, bound)
     )
     # The phone's own mark is set before the button is pressed: when the answer to the button is lost on a weak line, the same
-    # phone presses again and is recognised.
+    # phone presses again and is recognised. Each link has its own, for whoever opens two before binding either.
     if OPENING_COOKIE not in request.cookies:
         response.set_cookie(
             OPENING_COOKIE,
             secrets.token_urlsafe(32),
-            path="/d/",
+            path=f"/d/{token}",
             max_age=3600,
             httponly=True,
             secure=house.secure,
@@ -123,42 +124,51 @@ async def look_at_link(request: Request) -> Response:
 async def open_link(request: Request) -> Response:
     """Bind this phone to the link's pass; works once, and again for the same phone."""
     house, token = house_of(request), request.path_params["token"]
-    mark = request.cookies.get(OPENING_COOKIE) or secrets.token_urlsafe(32)
-    opened = await run_in_threadpool(_open, house, token, mark)
+    link = await run_in_threadpool(house.store.registry.link_by_token, token_hash(token))
+    mark = await _own_mark(request, house, link) if link is not None else ""
+    opened = await run_in_threadpool(_open, house, token, mark or request.cookies.get(OPENING_COOKIE, ""))
     if opened is None:
-        link = await run_in_threadpool(house.store.registry.link_by_token, token_hash(token))
         return render(request, "driver/link.html", status=410 if link else 404, state=_state_of(link, house.now()))
+    return _come_in(house, *opened, token)
+
+
+def _come_in(house: House, bound: Bound, mark: str, token: str) -> Response:
+    """Send a bound phone on to its pass, with the cookie that shows it: the answer that first brought it may have been lost."""
     response = RedirectResponse("/driver", 303)
-    lasting = max(opened.state.grant.expires - house.now(), timedelta()) + AFTER_THE_PASS
+    lasting = max(bound.state.grant.expires - house.now(), timedelta()) + AFTER_THE_PASS
     access.set_cookie(response, house, DRIVER, mark, lasting)
-    response.delete_cookie(OPENING_COOKIE, path="/d/", httponly=True, secure=house.secure, samesite="lax")
+    response.delete_cookie(OPENING_COOKIE, path=f"/d/{token}", httponly=True, secure=house.secure, samesite="lax")
     return response
 
 
-def _open(house: House, token: str, mark: str) -> Bound | None:
+def _open(house: House, token: str, mark: str) -> tuple[Bound, str] | None:
+    """Bind the phone of that mark; the mark it is known by from now on comes back, a new one where that names another link's."""
     registry, hashed = house.store.registry, token_hash(token)
-    if registry.use_link(hashed, digest(mark)) is None:
-        held = registry.link_by_token(hashed)
-        mine = registry.link_by_phone(digest(mark))
-        if held is None or mine is None or mine.id != held.id:
-            return None
     link = registry.link_by_token(hashed)
+    if not mark or (link is not None and registry.phone_is_taken(digest(mark), link.id)):
+        mark = secrets.token_urlsafe(32)
+    if registry.use_link(hashed, digest(mark)) is None:
+        mine = registry.link_by_phone(digest(mark))
+        if link is None or mine is None or mine.id != link.id:
+            return None
     assert link is not None
     bound = _bound(house, link)
     if registry.session(digest(mark)) is None:
         expires = max(bound.state.grant.expires, house.now()) + AFTER_THE_PASS
         registry.open_session(digest(mark), role=DRIVER, who=link.id, name="", opened=house.now(), expires=expires)
     bind_device(house, bound.device, bound.vehicle, Caller(role=DRIVER, who=link.id, by=link.person))
-    return bound
+    return bound, mark
 
 
-async def _is_ours(request: Request, house: House, link: Link) -> bool:
-    mark = request.cookies.get(access.cookie_name(house, DRIVER)) or request.cookies.get(OPENING_COOKIE)
-    if not mark:
-        return False
-    mine = await run_in_threadpool(house.store.registry.link_by_phone, digest(mark))
-    session = await run_in_threadpool(house.store.registry.session, digest(mark))
-    return mine is not None and mine.id == link.id and session is not None
+async def _own_mark(request: Request, house: House, link: Link) -> str:
+    """The mark by which the asking phone is the one that this link is bound to; empty when it is not."""
+    for name in (access.cookie_name(house, DRIVER), OPENING_COOKIE):
+        mark = request.cookies.get(name, "")
+        mine = await run_in_threadpool(house.store.registry.link_by_phone, digest(mark)) if mark else None
+        session = await run_in_threadpool(house.store.registry.session, digest(mark)) if mine is not None else None
+        if mine is not None and mine.id == link.id and session is not None:
+            return mark
+    return ""
 
 
 def _state_of(link: Link | None, now: datetime) -> str:

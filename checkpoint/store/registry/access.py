@@ -140,6 +140,10 @@ class AccessShelf(Shelf):
         """The link that a phone is bound to, or None when there is none or it was closed."""
         return self._link((Links.phone_hash == phone_hash) & Links.closed_at.is_null())
 
+    def phone_is_taken(self, phone_hash: str, link: str) -> bool:
+        """Whether a phone's mark is bound to another link than this one, closed ones included: a mark names one phone."""
+        return self._link((Links.phone_hash == phone_hash) & (Links.id != link)) is not None
+
     def links(self, pass_id: str) -> list[Link]:
         """All links to a pass, the oldest first."""
         rows = self._all(Links.select().where(Links.pass_id == pass_id).order_by(Links.created_at, Links.id))
