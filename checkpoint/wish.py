@@ -108,10 +108,15 @@ def _plate(text: str, path: str) -> str:
     return plate
 
 
+def one_form(text: str) -> str:
+    """A name in the form in which two of them are compared: composed, and one space where there were several."""
+    return " ".join(unicodedata.normalize("NFC", text).split())
+
+
 def _name(text: str, path: str) -> str:
     """A name as people write it, any script; no control characters."""
-    name = " ".join(unicodedata.normalize("NFC", text).split())
-    if not 1 <= len(name) <= MAX_NAME_CHARS or any(unicodedata.category(c) in ("Cc", "Cs", "Cn") for c in name):
+    name = one_form(text)
+    if not 1 <= len(name) <= MAX_NAME_CHARS or any(unicodedata.category(c) in ("Cc", "Cs") for c in name):
         raise Fault(path, "fault.name", most=MAX_NAME_CHARS)
     return name
 

@@ -20,6 +20,7 @@ from checkpoint.web.app import create_app
 from tests.ground import ID_NUMBER, LOOP, T0, Still, document, store_in
 
 Post = Callable[..., Any]
+CARRIER_NAME = "瓯海冷链"
 
 
 @pytest.fixture
@@ -46,7 +47,8 @@ def bearer(client: TestClient) -> Callable[[str], dict[str, str]]:
     house = client.app.state.house  # type: ignore[attr-defined]
 
     def header(role: str) -> dict[str, str]:
-        return {"Authorization": f"Bearer {access.open_session(house, role=role, who=role, name='测试')}"}
+        who = CARRIER_NAME if role == "carrier" else role
+        return {"Authorization": f"Bearer {access.open_session(house, role=role, who=who, name='测试')}"}
 
     return header
 
@@ -64,7 +66,7 @@ def desk(client: TestClient, bearer: Callable[[str], dict[str, str]]) -> Post:
 
 def wish(**changes: Any) -> dict[str, Any]:
     return {
-        "carrier": "瓯海冷链",
+        "carrier": CARRIER_NAME,
         "vehicle": "浙C12345",
         "crew": [{"name": "张三", "id_number": ID_NUMBER, "phone": "13800138000"}],
         "loop": LOOP,
@@ -139,13 +141,40 @@ def test_five_megabytes_of_json_are_refused_with_a_clear_text(
 
 def test_the_password_opens_a_session_and_guessing_is_slowed(client: TestClient, store: Store) -> None:
     password = access.first_passwords(store)["carrier"]
-    wrong = [client.post("/api/v1/session", json={"role": "carrier", "password": f"x{n}"}).status_code for n in range(7)]
+    asked = {"role": "carrier", "office": CARRIER_NAME}
+    wrong = [client.post("/api/v1/session", json=asked | {"password": f"x{n}"}).status_code for n in range(7)]
     assert wrong == [401] * 5 + [401, 429] or wrong == [401] * 5 + [429] * 2
     clock = client.app.state.house.now  # type: ignore[attr-defined]
     clock.forward(minutes=20)
-    answered = client.post("/api/v1/session", json={"role": "carrier", "password": password})
+    answered = client.post("/api/v1/session", json=asked | {"password": password})
     header = {"Authorization": f"Bearer {answered.json()['token']}"}
     assert client.post("/api/v1/pass-requests", json=wish(), headers=header).status_code == 200
+
+
+def test_a_carrier_says_who_it_is_and_asks_in_no_other_name(client: TestClient, store: Store) -> None:
+    password = access.first_passwords(store)["carrier"]
+    asked = {"role": "carrier", "password": password}
+    nameless = client.post("/api/v1/session", json=asked)
+    assert (nameless.status_code, nameless.json()["errors"][0]["path"]) == (422, "$.office")
+    token = client.post("/api/v1/session", json=asked | {"office": "  平阳  物流 "}).json()["token"]
+    header = {"Authorization": f"Bearer {token}", "Accept-Language": "en"}
+    refused = client.post("/api/v1/pass-requests", json=wish(), headers=header)
+    assert refused.status_code == 403
+    assert "平阳 物流" in refused.json()["detail"]
+    assert store.facts_of("vehicle:浙C12345") == []
+    own = client.post("/api/v1/pass-requests", json=wish(carrier="平阳 物流"), headers=header)
+    assert own.status_code == 200
+    seen = client.get("/passes", headers=header | {"Accept": "text/html"})
+    assert "浙C12345" in seen.text
+
+
+def test_a_coordinators_program_acts_under_the_pseudonym_of_its_name(client: TestClient, store: Store) -> None:
+    password = access.first_passwords(store)["coordinator"]
+    token = client.post("/api/v1/session", json={"role": "coordinator", "password": password, "name": "周敏"}).json()["token"]
+    header = {"Authorization": f"Bearer {token}"}
+    request = client.post("/api/v1/pass-requests", json=wish(), headers=header).json()["request"]
+    [told] = store.facts_of(f"request:{request}")
+    assert told.by == access.desk_member(store, "周敏")
 
 
 @pytest.mark.parametrize("role", ["kiosk", "driver", "anyone", "", "coordinator'--"])
@@ -244,7 +273,7 @@ def test_trucks_of_all_provinces_may_ask(desk: Post) -> None:
             assert desk("/pass-requests", wish(vehicle=plate)).status_code == 200, plate
 
 
-@pytest.mark.parametrize("name", ["王😀小明", "👨‍👩‍👧 司机", "Ó Briain", "ཚེ་རིང"])
+@pytest.mark.parametrize("name", ["王😀小明", "🫨 王", "👨‍👩‍👧 司机", "Ó Briain", "ཚེ་རིང"])
 def test_a_name_with_an_emoji_is_a_name(store: Store, desk: Post, name: str) -> None:
     answered = desk("/pass-requests", wish(crew=[{"name": name}]))
     assert answered.status_code == 200

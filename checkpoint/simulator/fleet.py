@@ -95,6 +95,7 @@ class Fleet:
         self._order = 0
         self._tasks: set[asyncio.Task[None]] = set()
         self._offices: dict[str, Office] = {}
+        self._carriers: dict[str, Office] = {}
         self.tally = Tally()
         self.begun = now()
 
@@ -105,8 +106,10 @@ class Fleet:
 
     async def prepare(self, password: str, document: bytes, pin: str) -> None:
         """Sign in, publish the loop, enrol a kiosk for each station, ask for passes and have them granted, bind devices."""
-        for role in ("coordinator", "carrier", "laboratory"):
+        for role in ("coordinator", "laboratory"):
             self._offices[role] = await Office.open(self._client, role, password)
+        for carrier in dict.fromkeys(role.carrier for role in self._roles):
+            self._carriers[carrier] = await Office.open(self._client, "carrier", password, carrier)
         coordinator = self._offices["coordinator"]
         await coordinator.publish(document)
         for name in STAFF:
@@ -135,7 +138,7 @@ class Fleet:
             "not_before": min(start, self.begun) - timedelta(hours=1),
             "expires": self.begun + timedelta(days=5),
         }
-        request = (await self._offices["carrier"].post("/api/v1/pass-requests", wish))["request"]
+        request = (await self._carriers[role.carrier].post("/api/v1/pass-requests", wish))["request"]
         granted = await self._offices["coordinator"].post(f"/api/v1/pass-requests/{request}/grant", {})
         receiver = Receiver(self._dice(f"receiver {role.plate}"))
         phone = Phone(receiver)

@@ -26,9 +26,10 @@ class Office:
         self._headers = {"Authorization": f"Bearer {token}"}
 
     @classmethod
-    async def open(cls, client: httpx.AsyncClient, role: str, password: str) -> Office:
-        """Sign in. Raises `Refused`."""
-        answer = await client.post("/api/v1/session", json={"role": role, "password": password, "name": "simulator"})
+    async def open(cls, client: httpx.AsyncClient, role: str, password: str, office: str = "") -> Office:
+        """Sign in; a carrier as the `office` it is. Raises `Refused`."""
+        asked = {"role": role, "password": password, "name": "simulator", "office": office}
+        answer = await client.post("/api/v1/session", json=asked)
         return cls(client, role, _read(answer)["token"])
 
     async def post(self, path: str, body: object) -> dict[str, Any]:

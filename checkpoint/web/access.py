@@ -223,6 +223,7 @@ async def end_session(request: Request, response: Response) -> None:
 
 # -- passwords --------------------------------------------------------------------------------------------------------
 
+MAX_PASSWORD_CHARS = 200
 _HASHER = PasswordHasher()
 # Verified against when there is no such account, so that the time taken does not tell.
 _NO_ACCOUNT = _HASHER.hash(secrets.token_urlsafe(16))
@@ -251,6 +252,21 @@ def account_of(store: Store, role: str, who: str) -> str:
     """The account whose password opens a role: a carrier's or laboratory's own where it has one, else the role's."""
     own = f"{role}:{who}"
     return own if who and store.registry.password(own) is not None else role
+
+
+def sign_in(house: House, role: str, password: str, *, name: str = "", office: str = "") -> str | None:
+    """A session's token, or None when the password does not fit. Slow by intent: call it in a thread.
+
+    A coordinator acts under the pseudonym of the `name`; a carrier or laboratory is the `office` it says it is, a carrier by
+    the name in its requests.
+    """
+    known = role in WITH_PASSWORD
+    # An unknown role takes as long to refuse as a wrong password.
+    account = account_of(house.store, role, office) if known else COORDINATOR
+    if not password_fits(house.store, account, password[:MAX_PASSWORD_CHARS]) or not known:
+        return None
+    who = desk_member(house.store, name) if role == COORDINATOR and name else office or role
+    return open_session(house, role=role, who=who, name=name)
 
 
 def desk_member(store: Store, name: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from functools import partial
 from typing import TypeVar
 
 from starlette.concurrency import run_in_threadpool
@@ -34,7 +35,7 @@ from checkpoint.web.devices import bind_device
 from checkpoint.web.house import House, house_of
 from checkpoint.web.page import language_of
 from checkpoint.web.problems import Problem
-from checkpoint.wish import MAX_NAME_CHARS, Fault, Faulty, Person, Wish
+from checkpoint.wish import MAX_NAME_CHARS, Fault, Faulty, Person, Wish, one_form
 
 T = TypeVar("T")
 KIOSK_TOKEN_LASTS = timedelta(days=3)
@@ -42,11 +43,15 @@ RESULTS_BYTES = 4 * 1024 * 1024
 
 
 class SignIn(Command, frozen=True):
-    """A role and its password; `name` is whoever answers for what the program does."""
+    """A role and its password; `name` is whoever answers for what the program does, `office` the carrier or laboratory.
+
+    A carrier must say which it is: it asks for its own trucks only.
+    """
 
     role: str
     password: str
     name: str = ""
+    office: str = ""
 
 
 class CrewMember(Command, frozen=True):
@@ -108,13 +113,15 @@ async def session(request: Request) -> Response:
     wait = house.throttle.wait(throttled)
     if wait:
         raise Problem(429, "too-many", wait=clock.span(wait, t))
-    known = asked.role in access.WITH_PASSWORD
-    if not await run_in_threadpool(access.password_fits, house.store, asked.role, asked.password[:200]) or not known:
+    name, office = one_form(asked.name), one_form(asked.office)
+    if asked.role == CARRIER and not 1 <= len(office) <= MAX_NAME_CHARS:
+        raise faulty(request, Faulty([Fault("$.office", "fault.name", most=MAX_NAME_CHARS)]))
+    work = partial(access.sign_in, house, asked.role, asked.password, name=name[:MAX_NAME_CHARS], office=office[:MAX_NAME_CHARS])
+    token = await run_in_threadpool(work)
+    if token is None:
         house.throttle.failed(throttled)
         raise Problem(401, "wrong-password")
     house.throttle.succeeded(throttled)
-    name = " ".join(asked.name.split())[:MAX_NAME_CHARS]
-    token = await run_in_threadpool(lambda: access.open_session(house, role=asked.role, who=asked.role, name=name))
     return answer({"token": token})
 
 
@@ -122,8 +129,10 @@ async def session(request: Request) -> Response:
 
 
 async def ask(request: Request) -> Response:
-    """Ask for a pass."""
-    asked = await body_of(request, PassWish)
+    """Ask for a pass; a carrier for its own trucks only."""
+    asked, caller = await body_of(request, PassWish), caller_of(request)
+    if caller.role == CARRIER and one_form(asked.carrier) != caller.who:
+        raise Problem(403, "other-carrier", carrier=caller.who)
     crew = tuple(Person(name=p.name, id_number=p.id_number, phone=p.phone) for p in asked.crew)
     wish = Wish(
         carrier=asked.carrier,
@@ -134,7 +143,7 @@ async def ask(request: Request) -> Response:
         expires=asked.expires,
     )
     try:
-        return answer({"request": await run_in_threadpool(house_of(request).office.request, wish, caller_of(request).by)})
+        return answer({"request": await run_in_threadpool(house_of(request).office.request, wish, caller.by)})
     except Faulty as error:
         raise faulty(request, error) from None
 

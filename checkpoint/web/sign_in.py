@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from urllib.parse import urlsplit
 
 from starlette.concurrency import run_in_threadpool
@@ -11,8 +12,9 @@ from starlette.responses import RedirectResponse, Response
 from checkpoint.ui import clock, texts
 from checkpoint.web import access
 from checkpoint.web.access import ANYONE, WITH_PASSWORD, Rule, caller_of
-from checkpoint.web.house import House, house_of
+from checkpoint.web.house import house_of
 from checkpoint.web.page import language_of, render
+from checkpoint.wish import one_form
 
 # Where each role begins its day.
 HOME = {access.COORDINATOR: "/", access.CARRIER: "/passes", access.LABORATORY: "/lab"}
@@ -45,7 +47,7 @@ async def sign_in(request: Request) -> Response:
     """Take role, name and password; answer with a session, or say what is wrong."""
     house, t = house_of(request), texts(language_of(request))
     form = await request.form()
-    role, name, office, password = (" ".join(str(form.get(key, "")).split()) for key in ("role", "name", "office", "password"))
+    role, name, office, password = (one_form(str(form.get(key, ""))) for key in ("role", "name", "office", "password"))
     given = {"role": role, "name": name[:60], "office": office[:60]}
     if not 1 <= len(name) <= 60:
         return _page(request, mistake=t("sign-in.name-wanted"), status=422, **given)
@@ -55,7 +57,7 @@ async def sign_in(request: Request) -> Response:
     wait = house.throttle.wait(throttled)
     if wait:
         return _page(request, mistake=t("sign-in.throttled", wait=clock.span(wait, t)), status=429, **given)
-    token = await run_in_threadpool(_opened, house, role, name, office, password[:200])
+    token = await run_in_threadpool(partial(access.sign_in, house, role, password, name=name, office=office))
     if token is None:
         house.throttle.failed(throttled)
         return _page(request, mistake=t("sign-in.wrong"), status=401, **given)
@@ -63,17 +65,6 @@ async def sign_in(request: Request) -> Response:
     response = RedirectResponse(_own_path(str(form.get("next", ""))) or HOME[role], 303)
     access.set_cookie(response, house, role, token)
     return response
-
-
-def _opened(house: House, role: str, name: str, office: str, password: str) -> str | None:
-    """A session's token, or None when the password does not fit. A carrier is whom it says it is by the name in its requests."""
-    known = role in WITH_PASSWORD
-    # An unknown role takes as long to refuse as a wrong password.
-    account = access.account_of(house.store, role, office) if known else access.COORDINATOR
-    if not access.password_fits(house.store, account, password) or not known:
-        return None
-    who = access.desk_member(house.store, name) if role == access.COORDINATOR else office or role
-    return access.open_session(house, role=role, who=who, name=name)
 
 
 def _own_path(text: str) -> str:
