@@ -25,7 +25,7 @@ from checkpoint.core import passes
 from checkpoint.core.facts import Fact, Happening, Medium, Scanned, Shown, uuid7
 from checkpoint.core.journey import View
 from checkpoint.core.loop import Loop, Policy
-from checkpoint.core.rules import decide
+from checkpoint.core.rules import decide, step_s_of
 from checkpoint.core.sampling import members, standing
 from checkpoint.core.verdict import Gate, Verdict
 from kiosk import deeds, doing
@@ -194,7 +194,8 @@ class Desk:
         sealed = reading.pass_
         loop = self._loop(sealed.plate, now)
         policy = loop.policy_at(self._station_id()) if loop is not None else Policy()
-        live = None if sealed.paper else passes.is_live(reading, now, policy.step_s, policy.steps_tolerated)
+        step_s = self._step_s(sealed, now, policy)
+        live = None if sealed.paper else passes.is_live(reading, now, step_s, policy.steps_tolerated)
         return Subject(
             digest=passes.digest(reading.text),
             medium="paper" if sealed.paper else "screen",
@@ -207,6 +208,9 @@ class Desk:
             generation=sealed.generation,
             live=live,
         )
+
+    def _step_s(self, shown: passes.Pass, now: datetime, policy: Policy) -> int:
+        return step_s_of(self._known.view(shown.plate, now), shown, policy)
 
     # -- the verdict --------------------------------------------------------------------------------------------------
 
@@ -303,7 +307,7 @@ class Desk:
         reading = subject.reading
         if reading is None or not subject.live:
             return reading
-        return replace(reading, step=passes.step_at(reading.pass_, now, policy.step_s))
+        return replace(reading, step=passes.step_at(reading.pass_, now, self._step_s(reading.pass_, now, policy)))
 
     # -- deeds --------------------------------------------------------------------------------------------------------
 

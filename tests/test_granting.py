@@ -251,7 +251,12 @@ def test_a_pass_shown_in_more_steps_than_its_code_can_count_is_refused(office: P
 def test_a_policy_changed_later_does_not_break_a_pass_granted_before(office: PassOffice, store: Store, clock: Still) -> None:
     done = granted(office)
     publish(store, version=2, effective_from="2026-02-01T00:00:00Z", policy={"step_s": 30})
-    assert office.screen(done.pass_id).step_s == 60
+    screen = office.screen(done.pass_id)
+    assert screen.step_s == 60
+    text = screen.live_text(clock())
+    assert text is not None
+    key = store.registry.sealing_key().public_key()
+    assert passes.is_live(passes.read(text, {passes.key_id(key): key}), clock(), 60, 0)
 
 
 def test_a_link_lasts_a_week_and_no_longer_than_the_pass(office: PassOffice, store: Store) -> None:

@@ -57,7 +57,8 @@ class PassRequested(Happening, frozen=True, tag=True):
 class PassGranted(Happening, frozen=True, tag=True):
     """A coordinator granted a pass. A higher `generation` of the same number supersedes the lower ones.
 
-    `anchor` is the hex end of the pass's hash chain (see `passes.py`).
+    `anchor` is the hex end of the pass's hash chain (see `passes.py`), `step_s` its rhythm: what the policy said when the
+    pass was granted, and what the phone goes on stepping by whatever the policy says later.
     """
 
     pass_id: str
@@ -69,6 +70,7 @@ class PassGranted(Happening, frozen=True, tag=True):
     not_before: datetime
     expires: datetime
     anchor: str = ""
+    step_s: int = 60
     request: str = ""
 
 

@@ -189,6 +189,10 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
         """The loop's policy, the domain's defaults while there is no loop."""
         return self.loop.policy if self.loop is not None else Policy()
 
+    def pass_of(self, number: str) -> PassState | None:
+        """The vehicle's pass of that number, or None."""
+        return next((p for p in self.passes if p.grant.pass_id == number), None)
+
 
 # -- passes -----------------------------------------------------------------------------------------------------------
 

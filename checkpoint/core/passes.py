@@ -10,7 +10,7 @@ The body, big endian: version and flags 1 | issuer key id 2 | area code 3, seria
 minutes since 1970 4 | valid for, minutes 2 | generation 1. A plate is packed in 6 bytes, so that it is read without a network.
 
 Rotation needs no secret at the gate: the pass signs the anchor H^N(seed); at step k the phone shows k and H^(N-k)(seed),
-and the gate hashes k times. H is SHA-256 cut to 16 bytes, one step lasts the policy's `step_s`, N steps cover the pass.
+and the gate hashes k times. H is SHA-256 cut to 16 bytes, one step lasts the grant's `step_s`, N steps cover the pass.
 What is read is re-encoded and must be the same text: nothing can hide in a pass.
 """
 

@@ -20,7 +20,7 @@ from checkpoint.core.book import Book
 from checkpoint.core.facts import Fact, Happening, LoopPublished, PassCompared, Scanned, Shown
 from checkpoint.core.journey import view_of
 from checkpoint.core.loop import Loop, Loops, parse
-from checkpoint.core.rules import decide
+from checkpoint.core.rules import decide, step_s_of
 from checkpoint.core.verdict import Gate
 from kiosk.outbox import FIRST_PREV, Enrolment, Head, chained
 
@@ -114,7 +114,8 @@ class Kiosk:
             next_step=verdict.next_step,
             until=verdict.until,
         )
-        live = passes.is_live(reading, at, policy.step_s, policy.steps_tolerated) if reading and not paper else None
+        step_s = step_s_of(view, reading.pass_, policy) if reading else policy.step_s
+        live = passes.is_live(reading, at, step_s, policy.steps_tolerated) if reading and not paper else None
         what = Scanned(
             digest=passes.digest(text),
             medium="paper" if paper else "screen",

@@ -360,7 +360,7 @@ def ask_gate(w: World, m: re.Match[str]) -> Verdict | str:
             anchor=bytes.fromhex(grant.anchor) if screen else b"",
             key_id="0000",
         )
-        step: int | None = passes.step_at(shown, now, policy.step_s) + int(str(scan.get("steps_off", 0)))
+        step: int | None = passes.step_at(shown, now, grant.step_s) + int(str(scan.get("steps_off", 0)))
         if not screen or "step" in scan:
             step = None
         reading = passes.Reading(pass_=shown, text="CP1", step=step, step_genuine=step is not None and "genuine" not in scan)

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from checkpoint.core import facts as f
+from checkpoint.core.loop import Policy, in_force
 from checkpoint.core.passes import normal_plate
 from checkpoint.core.track import Fix
 from checkpoint.story import plain
@@ -41,12 +42,19 @@ def _granted(t: Teller, m: re.Match[str]) -> f.What:
         not_before=t.when(m["begins"]) if m["begins"] else t.at,
         expires=t.when(until),
         anchor=ANCHOR,
+        step_s=_policy_of(t).step_s,
         request=m["request"] or "",
     )
     t.passes[m["number"]] = granted
     t.pass_of[vehicle] = m["number"]
     t.vehicle = vehicle
     return granted
+
+
+def _policy_of(t: Teller) -> Policy:
+    """The policy in force when it happened."""
+    loop = in_force(t.story.versions, t.at)
+    return loop.policy if loop is not None else Policy()
 
 
 def _swab(t: Teller, m: re.Match[str]) -> f.What:

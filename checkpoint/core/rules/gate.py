@@ -99,7 +99,7 @@ def _pass_reasons(view: View | None, gate: Gate, now: datetime, loop: Loop | Non
         number, generation, begins, expires = sealed.number, sealed.generation, sealed.not_before, sealed.expires
         if loop is not None and sealed.loop_digest != passes.loop_digest(loop.id):
             yield _Reason(reason="pass-other-loop", values={"pass": number})
-        state = next((p for p in (view.passes if view is not None else ()) if p.grant.pass_id == number), None)
+        state = view.pass_of(number) if view is not None else None
     elif state is not None:
         number, generation = state.grant.pass_id, state.grant.generation
         begins, expires = state.grant.not_before, state.grant.expires
@@ -121,7 +121,7 @@ def _replaced(view: View | None, number: str, now: datetime) -> bool:
     """One vehicle, one pass: a pass granted later, and begun, stands in the place of the one before."""
     if view is None:
         return False
-    mine = next((p for p in view.passes if p.grant.pass_id == number), None)
+    mine = view.pass_of(number)
     return mine is not None and any(
         p.granted_at > mine.granted_at and p.grant.not_before <= now and p.revoked_at is None and p.grant.loop == mine.grant.loop
         for p in view.passes
@@ -137,11 +137,19 @@ def _holder_reasons(view: View | None, gate: Gate, now: datetime, policy: Policy
     if reading is None or reading.pass_.paper:
         if not gate.plate_read or gate.names_agree is None:
             yield _Reason(reason="paper-not-compared", values={"plate": plate})
-    elif not passes.is_live(reading, now, policy.step_s, policy.steps_tolerated):
+    elif not passes.is_live(reading, now, step_s_of(view, reading.pass_, policy), policy.steps_tolerated):
         yield _Reason(reason="pass-not-live", values={"plate": plate, "stepped": reading.step is not None})
     seen = _stranger(view, now)
     if seen or gate.names_agree is False:
         yield _Reason(reason="stranger-in-cab")
+
+
+def step_s_of(view: View | None, shown: passes.Pass, policy: Policy) -> int:
+    """The rhythm in seconds that a pass was granted with; where its grant is not known, the policy's is the likeliest."""
+    state = view.pass_of(shown.number) if view is not None else None
+    if state is None or state.grant.generation != shown.generation:
+        return policy.step_s
+    return state.grant.step_s
 
 
 def _stranger(view: View | None, now: datetime) -> bool:
