@@ -46,7 +46,7 @@ from checkpoint.core.facts import (
     digest_id,
 )
 from checkpoint.core.loop import Leg, Loop, Loops, Policy
-from checkpoint.core.sampling import TEST_CODES, Evidence, fold_person, members, sealed_at
+from checkpoint.core.sampling import TEST_CODES, Evidence, as_of, fold_person, members, sealed_at, standing
 from checkpoint.core.track import TrackReading
 
 
@@ -419,14 +419,15 @@ def _told(state: WarningState, fact: Fact) -> WarningState:
             return state
 
 
-def unexplained_samples(book: Book, person: str) -> tuple[Unexplained, ...]:
-    """What does not fit about a person's specimens: numbers used twice, a reading without a swab, a result too early."""
+def unexplained_samples(book: Book, person: str, evidence: Evidence, policy: Policy) -> tuple[Unexplained, ...]:
+    """What does not fit about a person's specimens: numbers used twice, a reading without a swab, a result too early, a
+    pooled swab of somebody who was known to be positive."""
     found: list[Unexplained] = []
-    specimens: set[str] = set()
     for fact in book.of(f"person:{person}"):
         match fact.what:
-            case SwabTaken(specimen=specimen, tube=tube):
-                specimens.add(specimen)
+            case SwabTaken(specimen=specimen, tube=tube, pooled=pooled):
+                if pooled and standing(as_of(evidence, fact.at), fact.at, policy).positive is not None:
+                    found.append(Unexplained(fact=fact.id, at=fact.at, why="positive-pooled"))
                 owners = [f for f in book.of(f"specimen:{specimen}") if isinstance(f.what, SwabTaken)]
                 if owners and owners[0].id != fact.id:
                     found.append(Unexplained(fact=fact.id, at=fact.at, why="specimen-twice"))
@@ -479,6 +480,7 @@ def view_of(book: Book, vehicle: str, loops: Loops, track: TrackReading | None, 
     journeys = fold_journeys(book, vehicle, loops)
     crew = dict.fromkeys((*(pass_.crew if pass_ else ()), *(p for j in journeys for p in j.crew)))
     policy = loop.policy if loop else Policy()
+    people = {person: fold_person(book, person, policy) for person in crew}
     return View(
         vehicle=vehicle,
         loop=loop,
@@ -486,10 +488,10 @@ def view_of(book: Book, vehicle: str, loops: Loops, track: TrackReading | None, 
         pass_=pass_,
         journeys=journeys,
         journey=journeys[-1] if journeys else None,
-        people={person: fold_person(book, person, policy) for person in crew},
+        people=people,
         track=track,
         warnings=fold_warnings(book, vehicle),
-        unexplained=tuple(u for person in crew for u in unexplained_samples(book, person)),
+        unexplained=tuple(u for person in crew for u in unexplained_samples(book, person, people[person], policy)),
         cab=tuple(
             f
             for f in book.of(f"vehicle:{vehicle}", *(f"pass:{p.grant.pass_id}" for p in passes))

@@ -78,7 +78,8 @@ def help_called(view: View, now: datetime) -> Iterator[Finding | datetime]:
 
 
 def unexplained(view: View, now: datetime) -> Iterator[Finding | datetime]:
-    """A fact that does not fit the rest: a number used twice, a reading without a swab, leaving without having come."""
+    """A fact that does not fit the rest: a number used twice, a reading without a swab, a positive person in a pool,
+    leaving without having come."""
     by_id = {f.id: f for f in _facts(view, now)}
     for odd in (*view.unexplained, *(u for j in view.journeys for u in j.unexplained)):
         if odd.at > now:
