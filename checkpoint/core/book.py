@@ -22,6 +22,8 @@ class Book:
         self._facts: dict[str, Fact] = {}
         self._by_subject: dict[str, set[str]] = defaultdict(set)
         self._corrections: dict[str, dict[str, Fact]] = defaultdict(dict)
+        # What was asked since something was last added: a fold asks the same thing from many sides.
+        self._answers: dict[tuple[str, ...], tuple[Fact, ...]] = {}
         for fact in facts:
             self.add(fact)
 
@@ -39,6 +41,7 @@ class Book:
         for subject in subjects(fact):
             self._by_subject[subject].add(fact.id)
         self.revision += 1
+        self._answers.clear()
         return True
 
     def _drop(self, fact: Fact) -> None:
@@ -64,7 +67,9 @@ class Book:
 
     def _standing(self, fact: Fact) -> Fact | None:
         """What a fact says after its corrections; a correction that was itself voided corrects nothing."""
-        corrections = sorted(self._corrections.get(fact.id, {}).values(), key=lambda c: (c.at, c.id))
+        if fact.id not in self._corrections:
+            return fact
+        corrections = sorted(self._corrections[fact.id].values(), key=lambda c: (c.at, c.id))
         for correction in corrections:
             if self._is_voided(correction):
                 continue
@@ -89,8 +94,11 @@ class Book:
 
     def of(self, *names: str) -> tuple[Fact, ...]:
         """The standing facts about any of these subjects, corrections themselves left out, in the order of `(at, id)`."""
-        ids: set[str] = set().union(*(self._by_subject.get(name, ()) for name in names))
-        return self._ordered(ids, names)
+        answer = self._answers.get(names)
+        if answer is None:
+            ids: set[str] = set().union(*(self._by_subject.get(name, ()) for name in names))
+            answer = self._answers[names] = self._ordered(ids, names)
+        return answer
 
     def all(self) -> tuple[Fact, ...]:
         """Every standing fact, corrections themselves left out, in the order of `(at, id)`."""
@@ -109,7 +117,8 @@ class Book:
             standing = self._standing(fact)
             if standing is None:
                 continue
-            if names is None or not subjects(standing).isdisjoint(names):
+            # What was never amended is about what it is indexed by.
+            if names is None or (standing is fact and fact_id == fact.id) or not subjects(standing).isdisjoint(names):
                 found.append(standing)
         unique = {fact.id: fact for fact in found}
         return tuple(sorted(unique.values(), key=lambda f: (f.at, f.id)))

@@ -237,10 +237,12 @@ class Loop(_Part, frozen=True, dict=True):
 
     def policy_at(self, station_id: str | None) -> Policy:
         """The policy as it holds at a station: the loop's, with the station's own numbers put over it."""
-        station = self.station(station_id) if station_id else None
-        if station is None or not station.policy:
-            return self.policy
-        return msgspec.structs.replace(self.policy, **_overrides(station))
+        return self._policies.get(station_id or "", self.policy)
+
+    @cached_property
+    def _policies(self) -> dict[str, Policy]:
+        """The policies of the stations that have numbers of their own."""
+        return {s.id: msgspec.structs.replace(self.policy, **_overrides(s)) for s in self.stations if s.policy}
 
     @cached_property
     def paths(self) -> dict[Leg, geo.Path]:
