@@ -221,6 +221,31 @@ def test_a_day_at_the_desk_by_keyboard_alone(engine: Any, g: Ground) -> None:
     assert any(isinstance(f.what, Entered) and f.by == g.staff for f in g.kiosk.outbox.own_facts())
 
 
+def test_staff_sign_on_and_act_while_the_pass_stays_before_the_camera(engine: Any, g: Ground, tmp_path: Path) -> None:
+    text = granted(g)
+    with served(g) as address, browser_at(engine, address, *camera(tmp_path, text)) as page:
+        assert seen(page) == ("GO", "in-order")
+        page.evaluate("document.querySelector('#sign-on').dataset.same = 'yes'")
+        page.select_option("#staff", g.staff)
+        page.focus("#pin")
+        page.keyboard.type("0000", delay=150)
+        page.wait_for_timeout(1000)  # eight frames or so, each with the pass in it
+        assert page.input_value("#pin") == "0000"
+        assert page.get_attribute("#sign-on", "data-same") == "yes", "what says the same is not drawn anew"
+        page.click("#sign-on button")
+        page.wait_for_selector(".notice-refused", timeout=15000)
+        page.wait_for_function("document.getElementById('pin').value === ''", timeout=5000)
+        assert page.input_value("#staff") == g.staff
+        page.focus("#pin")
+        page.keyboard.type(PIN, delay=150)
+        g.kiosk.desk.learnt([])  # something came in meanwhile
+        page.click("#sign-on button")
+        page.wait_for_selector("[data-post='/sign-off']", timeout=15000)
+        page.click("[data-do=Enter] button")
+        page.wait_for_selector("[data-do=Leave]", timeout=15000)
+    assert any(isinstance(f.what, Entered) and f.by == g.staff for f in g.kiosk.outbox.own_facts())
+
+
 def test_the_tube_is_scanned_into_its_field_and_nothing_half_typed_is_lost(engine: Any, g: Ground) -> None:
     number = g.pass_()
     g.pull()

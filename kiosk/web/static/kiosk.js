@@ -11,6 +11,7 @@ const stage = document.getElementById("stage");
 const toast = document.getElementById("toast");
 let known = screen.dataset.known;
 let sounded = Number(screen.dataset.sounded);
+let shown = "";
 let away = 0;
 
 // -- what the desk says ---------------------------------------------------------------------------------------------
@@ -21,7 +22,9 @@ function show(told) {
     keepingFocus(strip, () => { strip.innerHTML = told.strip; });
     strip.dataset.shown = told.strip;
   }
-  if (told.screen !== undefined) {
+  // The desk looks again at every frame; what says the same stays as it is, under the finger that is about to press it.
+  if (told.screen !== undefined && shown !== told.screen) {
+    shown = told.screen;
     const typed = remembered();
     keepingFocus(screen, () => { screen.innerHTML = told.screen; });
     recall(typed);
@@ -38,9 +41,9 @@ function show(told) {
   }
 }
 
-/** What was opened and typed in the sheets, by their keys, so that a new screen does not take it away. */
+/** What was opened and typed in sheets and forms, by their keys, so that a new screen does not take it away. */
 function remembered() {
-  return [...screen.querySelectorAll("details[open][data-key]")].map((sheet) => ({
+  return [...screen.querySelectorAll("details[open][data-key], form[data-key]")].map((sheet) => ({
     key: sheet.dataset.key,
     values: [...sheet.querySelectorAll("input:not([type=hidden]), select")].map((field) =>
       field.type === "checkbox" ? field.checked : field.value),
@@ -49,9 +52,9 @@ function remembered() {
 
 function recall(typed) {
   for (const { key, values } of typed) {
-    const sheet = screen.querySelector(`details[data-key="${CSS.escape(key)}"]`);
+    const sheet = screen.querySelector(`[data-key="${CSS.escape(key)}"]`);
     if (!sheet) continue;
-    sheet.open = true;
+    if (sheet.tagName === "DETAILS") sheet.open = true;
     [...sheet.querySelectorAll("input:not([type=hidden]), select")].forEach((field, i) => {
       if (field.type === "checkbox") field.checked = values[i] ?? field.checked;
       else if (values[i]) field.value = values[i];
@@ -144,7 +147,8 @@ addEventListener("submit", async (event) => {
     const sheet = form.closest("details");
     if (told?.done && sheet) screen.querySelector(`details[data-key="${CSS.escape(sheet.dataset.key)}"]`)?.removeAttribute("open");
   } else if (form.id === "sign-on") {
-    await post("/sign-on", { staff: form.staff.value, pin: form.pin.value });
+    const told = await post("/sign-on", { staff: form.staff.value, pin: form.pin.value });
+    if (told && !told.done) document.getElementById("pin").value = "";
   } else if (form.id === "number") {
     const told = await post("/scan/number", { text: form.text.value });
     if (told?.state === "verdict") form.reset();
