@@ -107,7 +107,8 @@ class Bench:
 
     def standing(self, person: str) -> Standing:
         """What a person's evidence means now."""
-        return standing(fold_person(self.known.book, person, self.policy), self.now, self.policy)
+        known = self.view.people.get(person) if self.view is not None else None
+        return standing(known or fold_person(self.known.book, person, lambda at, station: self.policy), self.now, self.policy)
 
 
 D = TypeVar("D", bound=Deed)

@@ -153,7 +153,7 @@ def test_nothing_raises_and_every_answer_is_whole(
             assert (finding.kind in rules.FOR_DRIVER) == finding.for_driver
             assert all(not c.fact or book.fact(c.fact) is not None for c in finding.evidence)
     for person in PEOPLE:
-        fold_person(book, person, LOOP.policy)
+        fold_person(book, person, lambda at, station: LOOP.policy_at(station))
     verdict = _decide(look(history, now, fixes), station, now, lists_age_s=lists, offset_s=offset)
     worst = min(WORST[r.row.verdict] for r in verdict.reasons)
     assert WORST[verdict.word] == worst

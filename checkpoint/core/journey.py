@@ -45,17 +45,21 @@ from checkpoint.core.facts import (
     WarningWithdrawn,
     digest_id,
 )
-from checkpoint.core.loop import Leg, Loop, Loops, Policy
-from checkpoint.core.sampling import TEST_CODES, Evidence, as_of, fold_person, members, sealed_at, standing
+from checkpoint.core.loop import Leg, Loop, Loops, Policy, in_force
+from checkpoint.core.sampling import TEST_CODES, Evidence, PolicyAt, as_of, fold_person, members, sealed_at, standing
 from checkpoint.core.track import TrackReading
 
 
 class PassState(msgspec.Struct, frozen=True, kw_only=True):
-    """A pass as it stands: its newest grant, its whole crew, and whether it was revoked."""
+    """A pass as it stands: its newest grant, its whole crew, and whether it was revoked.
+
+    `crews` says who was on it since when: people join, and a new generation may name others.
+    """
 
     grant: PassGranted
     granted_at: datetime
     crew: tuple[str, ...]
+    crews: tuple[tuple[datetime, tuple[str, ...]], ...] = ()
     revoked_at: datetime | None = None
     revoked_reason: str = ""
 
@@ -63,6 +67,11 @@ class PassState(msgspec.Struct, frozen=True, kw_only=True):
     def closed_at(self) -> datetime:
         """When the pass stopped counting, or will."""
         return self.grant.expires if self.revoked_at is None else min(self.revoked_at, self.grant.expires)
+
+    def crew_at(self, at: datetime) -> tuple[str, ...]:
+        """Who was on the pass at an instant; before it was granted, whom it was granted for."""
+        begun = [crew for since, crew in self.crews if since <= at]
+        return begun[-1] if begun else self.crews[0][1] if self.crews else self.crew
 
 
 class Visit(msgspec.Struct, frozen=True, kw_only=True):
@@ -165,6 +174,7 @@ class Journey(msgspec.Struct, frozen=True, kw_only=True):
 class View(msgspec.Struct, frozen=True, kw_only=True):
     """All that the rules look at for one vehicle: plan, pass, journeys, the crew's evidence, the track, the warnings.
 
+    `loop` is the plan in force now, `versions` all versions of it, so that a past hour is judged by the plan of its day.
     `passes` holds every pass of the vehicle, newest last, `pass_` the one that counts; `journey` is the last one, open
     or not. `people` holds the evidence of everyone who is on the pass, or was on one of the journeys. `unexplained` is
     what does not fit about its people's specimens. `cab` holds who was seen, stayed behind or joined, on whichever lap or
@@ -173,6 +183,7 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
 
     vehicle: str
     loop: Loop | None
+    versions: tuple[Loop, ...]
     passes: tuple[PassState, ...]
     pass_: PassState | None
     journeys: tuple[Journey, ...]
@@ -188,6 +199,22 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
     def policy(self) -> Policy:
         """The loop's policy, the domain's defaults while there is no loop."""
         return self.loop.policy if self.loop is not None else Policy()
+
+    def loop_at(self, at: datetime) -> Loop | None:
+        """The version of the plan in force at an instant; the one of now where none was."""
+        if len(self.versions) == 1:
+            return self.loop
+        return in_force(self.versions, at) or self.loop
+
+    def policy_at(self, at: datetime, station: str = "") -> Policy:
+        """The policy as it held at an instant, at a station."""
+        loop = self.loop_at(at)
+        return loop.policy_at(station) if loop is not None else Policy()
+
+    def crew_at(self, at: datetime) -> tuple[str, ...]:
+        """Who was on the pass that counted at an instant."""
+        state = pass_in_force(self.passes, at)
+        return state.crew_at(at) if state is not None else ()
 
     def pass_of(self, number: str) -> PassState | None:
         """The vehicle's pass of that number, or None."""
@@ -215,17 +242,28 @@ def _generation(fact: Fact) -> int:
 def _pass_state(book: Book, granted: Fact) -> PassState:
     grant = granted.what
     assert isinstance(grant, PassGranted)
-    crew = list(grant.crew)
+    joined: list[str] = []
+    crews: list[tuple[datetime, tuple[str, ...]]] = []
+    named, generation = grant.crew, 0
     revoked: Fact | None = None
     for fact in book.of(f"pass:{grant.pass_id}"):
-        if isinstance(fact.what, CrewJoined) and fact.what.person not in crew:
-            crew.append(fact.what.person)
-        elif isinstance(fact.what, PassRevoked) and revoked is None:
-            revoked = fact
+        match fact.what:
+            case PassGranted(vehicle=vehicle) if vehicle == grant.vehicle and fact.what.generation > generation:
+                named, generation = fact.what.crew, fact.what.generation
+            case CrewJoined(person=person):
+                joined.append(person)
+            case PassRevoked() if revoked is None:
+                revoked = fact
+            case _:
+                pass
+        crew = tuple(dict.fromkeys((*named, *joined)))
+        if generation and (not crews or crews[-1][1] != crew):
+            crews.append((fact.at, crew))
     return PassState(
         grant=grant,
         granted_at=granted.at,
-        crew=tuple(crew),
+        crew=tuple(dict.fromkeys((*grant.crew, *joined))),
+        crews=tuple(crews),
         revoked_at=revoked.at if revoked else None,
         revoked_reason=revoked.what.reason if revoked and isinstance(revoked.what, PassRevoked) else "",
     )
@@ -419,13 +457,14 @@ def _told(state: WarningState, fact: Fact) -> WarningState:
             return state
 
 
-def unexplained_samples(book: Book, person: str, evidence: Evidence, policy: Policy) -> tuple[Unexplained, ...]:
+def unexplained_samples(book: Book, person: str, evidence: Evidence, policy_at: PolicyAt) -> tuple[Unexplained, ...]:
     """What does not fit about a person's specimens: numbers used twice, a reading without a swab, a result too early, a
     pooled swab of somebody who was known to be positive."""
     found: list[Unexplained] = []
     for fact in book.of(f"person:{person}"):
         match fact.what:
             case SwabTaken(specimen=specimen, tube=tube, pooled=pooled):
+                policy = policy_at(fact.at, fact.station)
                 if pooled and standing(as_of(evidence, fact.at), fact.at, policy).positive is not None:
                     found.append(Unexplained(fact=fact.id, at=fact.at, why="positive-pooled"))
                 owners = [f for f in book.of(f"specimen:{specimen}") if isinstance(f.what, SwabTaken)]
@@ -478,12 +517,19 @@ def view_of(book: Book, vehicle: str, loops: Loops, track: TrackReading | None, 
     pass_ = pass_in_force(passes, at)
     loop = loops.in_force(pass_.grant.loop, at) if pass_ else None
     journeys = fold_journeys(book, vehicle, loops)
-    crew = dict.fromkeys((*(pass_.crew if pass_ else ()), *(p for j in journeys for p in j.crew)))
-    policy = loop.policy if loop else Policy()
-    people = {person: fold_person(book, person, policy) for person in crew}
+    versions = loops.all().get(pass_.grant.loop, ()) if pass_ else ()
+    were = (person for state in passes for _, crew in state.crews for person in crew)
+    crew = dict.fromkeys((*(pass_.crew if pass_ else ()), *were))
+
+    def policy_at(then: datetime, station: str) -> Policy:
+        plan = in_force(versions, then) or loop
+        return plan.policy_at(station) if plan else Policy()
+
+    people = {person: fold_person(book, person, policy_at) for person in crew}
     return View(
         vehicle=vehicle,
         loop=loop,
+        versions=versions,
         passes=passes,
         pass_=pass_,
         journeys=journeys,
@@ -491,7 +537,7 @@ def view_of(book: Book, vehicle: str, loops: Loops, track: TrackReading | None, 
         people=people,
         track=track,
         warnings=fold_warnings(book, vehicle),
-        unexplained=tuple(u for person in crew for u in unexplained_samples(book, person, people[person], policy)),
+        unexplained=tuple(u for person in crew for u in unexplained_samples(book, person, people[person], policy_at)),
         cab=tuple(
             f
             for f in book.of(f"vehicle:{vehicle}", *(f"pass:{p.grant.pass_id}" for p in passes))

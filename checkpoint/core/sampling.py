@@ -13,7 +13,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime, timedelta
 from typing import Literal
 
@@ -98,10 +99,15 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
     antigen_until: datetime | None = None
 
 
-def fold_person(book: Book, person: str, policy: Policy = Policy()) -> Evidence:  # noqa: B008 (frozen)
+# The policy in force at an instant at a station (its id, or empty).
+PolicyAt = Callable[[datetime, str], Policy]
+
+
+def fold_person(book: Book, person: str, policy_at: PolicyAt = lambda at, station: Policy()) -> Evidence:
     """The person's evidence from the facts of the person, their specimens and their tubes.
 
-    The policy gives the antigen's reading window; everything else is what happened.
+    The policy of the day and the station a swab was taken at gives the antigen's reading window; everything else is what
+    happened.
     """
     swabs: dict[str, Swab] = {}
     celsius: Fact | None = None
@@ -109,7 +115,7 @@ def fold_person(book: Book, person: str, policy: Policy = Policy()) -> Evidence:
     for fact in book.of(f"person:{person}"):
         match fact.what:
             case SwabTaken() as taken if taken.person == person and taken.specimen not in swabs:
-                swabs[taken.specimen] = _swab(book, fact, taken, policy)
+                swabs[taken.specimen] = _swab(book, fact, taken, policy_at(fact.at, fact.station))
             case TemperatureMeasured():
                 celsius = fact
             case HealthCodeSeen():
@@ -218,6 +224,20 @@ def as_of(evidence: Evidence, at: datetime) -> Evidence:
         celsius=evidence.celsius if evidence.celsius_at is not None and evidence.celsius_at <= at else None,
         code=evidence.code if evidence.code_at is not None and evidence.code_at <= at else "",
     )
+
+
+def bearing(evidence: Evidence, at: datetime, policy: Policy) -> Evidence:
+    """The evidence without the old swabs that can bear on no instant from `at` on: whoever drives for a month has many.
+
+    Kept is what may still count, and from the first bad result on all that may have released the person.
+    """
+    if "reported" in (policy.pcr_anchor, policy.antigen_anchor):
+        return evidence
+    swabs = evidence.swabs
+    oldest = at - timedelta(seconds=max(policy.pcr_valid_s, policy.antigen_valid_s, policy.antigen_read_before_s))
+    first = bisect_left(swabs, oldest, key=lambda swab: swab.taken_at)
+    first = next((i for i, swab in enumerate(swabs[:first]) if swab.state in ("positive", "review")), first)
+    return msgspec.structs.replace(evidence, swabs=swabs[first:]) if first else evidence
 
 
 def counts_until(swab: Swab, policy: Policy) -> datetime | None:

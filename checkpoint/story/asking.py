@@ -71,8 +71,9 @@ class World:
 
     def evidence(self, name: str) -> Evidence:
         """What is known of a person of the story at the moment asked of, by clocks that may differ."""
-        policy = self.policy()
-        return as_of(fold_person(self.book, person(name), policy), self.question.at + timedelta(seconds=policy.clock_tolerance_s))
+        who, tolerated = person(name), timedelta(seconds=self.policy().clock_tolerance_s)
+        known_of = self.view.people.get(who) if self.view is not None else None
+        return as_of(known_of or fold_person(self.book, who), self.question.at + tolerated)
 
     def standing(self, name: str) -> Standing:
         """What that is worth at the moment asked of."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
+from collections import defaultdict
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
@@ -10,7 +12,7 @@ from checkpoint.core.journey import View
 from checkpoint.core.rules.ahead import ahead
 from checkpoint.core.rules.common import SECOND, cite_swab, event, seconds, under_way
 from checkpoint.core.rules.gate import evidence_word
-from checkpoint.core.sampling import as_of, standing
+from checkpoint.core.sampling import as_of, bearing, standing
 from checkpoint.core.verdict import Finding, Value
 
 # Reasons at a gate that speak of the evidence, and would not have been given had it been known there.
@@ -68,7 +70,8 @@ def sampled_again(view: View, now: datetime) -> Iterator[Finding | datetime]:
             person = view.people.get(fact.what.person)
             if person is None:
                 continue
-            before = standing(as_of(person, fact.at), fact.at, view.policy)
+            policy = view.policy_at(fact.at, fact.station)
+            before = standing(as_of(bearing(person, fact.at, policy), fact.at), fact.at, policy)
             if before.pcr is not None and before.pcr.fact != fact.id and before.positive is None and before.review is None:
                 yield event(
                     view,
@@ -88,14 +91,19 @@ def queue_long(view: View, now: datetime) -> Iterator[Finding | datetime]:
     if view.loop is None or view.track is None:
         return
     journeys = view.journeys
+    seen: defaultdict[str, list[datetime]] = defaultdict(list)
+    for at, station_id in sorted((f.at, f.station) for j in journeys for f in j.facts):
+        seen[station_id].append(at)
     for visit in view.track.visits:
-        station = view.loop.station(visit.station)
+        plan = view.loop_at(visit.since)
+        station = plan.station(visit.station) if plan is not None else None
         if station is None or not _SERVED.intersection(station.services) or visit.since > now:
             continue
-        allowed = seconds(view.loop.policy_at(visit.station).queue_s)
+        allowed = seconds(view.policy_at(visit.since, visit.station).queue_s)
         # A scan may come a fix or two before the track shows the truck inside; then nobody waited.
-        seen = [f.at for j in journeys for f in j.facts if f.station == visit.station and f.at >= visit.since - allowed]
-        first = max(visit.since, min(seen)) if seen else None
+        times = seen[visit.station]
+        next_seen = bisect_left(times, visit.since - allowed)
+        first = max(visit.since, times[next_seen]) if next_seen < len(times) else None
         if first is not None and visit.until is not None and first > visit.until:
             first = None
         if first is None and (visit.until is not None or not journeys):
@@ -179,12 +187,11 @@ def test_runs_out(view: View, now: datetime) -> Iterator[Finding | datetime]:
 
 def result_owed(view: View, now: datetime) -> Iterator[Finding | datetime]:
     """A laboratory owes a PCR result for more than 8 hours."""
-    owed = seconds(view.policy.result_owed_s)
     for person in view.pass_.crew if view.pass_ is not None else ():
         for swab in view.people[person].swabs:
             if swab.test != "pcr":
                 continue
-            due = swab.taken_at + owed
+            due = swab.taken_at + seconds(view.policy_at(swab.taken_at, swab.station).result_owed_s)
             if (swab.reported_at or now) > due and now > due:
                 yield _for_driver(
                     view,

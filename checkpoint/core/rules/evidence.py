@@ -49,10 +49,10 @@ def held_for_review(view: View, now: datetime) -> Iterator[Finding | datetime]:
 
 def antigen_unread(view: View, now: datetime) -> Iterator[Finding | datetime]:
     """Twenty minutes after the swab nobody has read the antigen test: it can no longer be read."""
-    policy = view.policy
     for person in _crew(view):
         swabs = [s for s in view.people[person].swabs if s.test == "antigen"]
         for i, swab in enumerate(swabs):
+            policy = view.policy_at(swab.taken_at, swab.station)
             shut = swab.taken_at + seconds(policy.antigen_read_before_s)
             yield shut + timedelta(microseconds=1)
             if now <= shut or (swab.reported_at is not None and swab.reported_at <= shut):

@@ -18,7 +18,7 @@ from checkpoint.core.loop import Leg, Loop, Policy, Stop
 from checkpoint.core.rules.ahead import place_on_line, stop_of, travel_time
 from checkpoint.core.rules.common import cite_swab, seconds
 from checkpoint.core.rules.movement import KINDS as DEPARTURES
-from checkpoint.core.sampling import Evidence, Standing, as_of, counts_until, standing
+from checkpoint.core.sampling import Evidence, Standing, as_of, bearing, counts_until, standing
 from checkpoint.core.verdict import WORST, Found, Gate, Value, Verdict
 
 _UNKNOWN_CLOCK = timedelta(days=1)  # how wrong a clock may be that nobody has compared
@@ -164,11 +164,16 @@ def _known(view: View, person: str, now: datetime, policy: Policy) -> Evidence:
     return as_of(view.people[person], now + seconds(policy.clock_tolerance_s))
 
 
-def _person_reasons(
-    view: View, station: str, person: str, now: datetime, policy: Policy, known: Evidence | None = None
-) -> Iterator[_Reason]:
-    """Is this crew member well, as far as the evidence says? `known` is the evidence to go by, if not all there is."""
-    evidence = known or _known(view, person, now, policy)
+def _person_reasons(view: View, station: str, person: str, now: datetime, policy: Policy) -> Iterator[_Reason]:
+    """Is this crew member well, as far as anybody knows here?"""
+    evidence = _known(view, person, now, policy)
+    yield from _tested_reasons(view, station, evidence, now, policy)
+    yield from _measured_reasons(evidence, now, policy)
+
+
+def _tested_reasons(view: View, station: str, evidence: Evidence, now: datetime, policy: Policy) -> Iterator[_Reason]:
+    """What the tests say of a crew member."""
+    person = evidence.person
     held = standing(evidence, now, policy)
     who: dict[str, Value] = {"person": person}
     if held.positive is not None:
@@ -194,7 +199,6 @@ def _person_reasons(
             evidence=tuple(c for s in evidence.swabs[-2:] for c in cite_swab(s)),
             values=who | {"station": _sampling_place(view, station), "needs": _needs(held), "why": "expired-or-none"},
         )
-    yield from _measured_reasons(view, person, now, policy)
 
 
 def _evidenced(held: Standing, policy: Policy) -> bool:
@@ -211,11 +215,10 @@ def _needs(held: Standing) -> str:
     return "antigen" if held.pending is not None else "both"
 
 
-def _measured_reasons(view: View, person: str, now: datetime, policy: Policy) -> Iterator[_Reason]:
-    evidence = _known(view, person, now, policy)
+def _measured_reasons(evidence: Evidence, now: datetime, policy: Policy) -> Iterator[_Reason]:
     fresh = now - seconds(policy.temperature_valid_s)
     celsius = evidence.celsius if evidence.celsius_at is not None and evidence.celsius_at > fresh else None
-    values: dict[str, Value] = {"person": person, "celsius": celsius, "code": evidence.code}
+    values: dict[str, Value] = {"person": evidence.person, "celsius": celsius, "code": evidence.code}
     not_as_required = (
         (celsius is not None and celsius >= policy.temperature_max_celsius)
         or evidence.code not in ("", "green")
@@ -337,21 +340,19 @@ def _samples(loop: Loop | None, station: str) -> str:
     return station if station in sampling else next(iter(sampling), "")
 
 
-def evidence_word(view: View, station: str, at: datetime) -> Word:
+def evidence_word(view: View, station: str, at: datetime, ahead_s: float = 0) -> Word:
     """What the crew's evidence alone said at an instant, by all that is known of it now.
 
-    Results count from the moment they were reported, wherever the news had got to by then.
+    It is the crew and the policy of that moment. Results count from when they were reported, wherever the news had got to
+    by then; `ahead_s` is how far ahead the clock of who reported them may have been.
     """
-    policy = view.loop.policy_at(station) if view.loop is not None else view.policy
-    state = view.pass_
-    journey = next((j for j in reversed(view.journeys) if j.opened_at <= at), None)
-    crew = journey.crew if journey is not None else state.crew if state is not None else ()
+    policy = view.policy_at(at, station)
     rows = {row.reason: row.verdict for row in policy.verdicts}
     found = [
         reason
-        for person in crew
+        for person in view.crew_at(at)
         if person in view.people
-        for reason in _person_reasons(view, station, person, at, policy, as_of(view.people[person], at))
-        if reason.reason != "temperature-or-code"
+        for known in [as_of(bearing(view.people[person], at, policy), at + seconds(ahead_s))]
+        for reason in _tested_reasons(view, station, known, at, policy)
     ]
     return _word(found, rows)

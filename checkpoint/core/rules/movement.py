@@ -61,7 +61,7 @@ def _of_episode(view: View, episode: Episode, now: datetime, colour: Colour = "y
 def off_loop(view: View, now: datetime) -> Iterator[Finding | datetime]:
     """Outside the corridor and every station: yellow when confirmed, red from 15 minutes on (Shenzhen's rule)."""
     for episode in _episodes(view, "off-loop", now):
-        red_at = episode.since + seconds(view.policy.off_loop_red_s)
+        red_at = episode.since + seconds(view.policy_at(episode.since).off_loop_red_s)
         red = (episode.until or now) >= red_at and episode.confirmed_at is not None
         yield _of_episode(view, episode, now, "red" if red else "yellow")
         yield red_at
@@ -178,17 +178,18 @@ def _arrivals(view: View, journey: Journey) -> list[tuple[datetime, str]]:
 def station_skipped(view: View, now: datetime) -> Iterator[Finding | datetime]:
     """A required station did not see the truck before it came to a later one on the same leg. Driving by is no visit."""
     for journey in view.journeys:
-        if view.loop is None or not journey.loads:
+        plan = view.loop_at(journey.opened_at)
+        if plan is None or not journey.loads:
             continue
         arrivals = [(at, s) for at, s in _arrivals(view, journey) if at <= now]
         scanned = [(f.at, f.station) for f in journey.facts if f.station and isinstance(f.what, _SEEN) and f.at <= now]
-        turned = next((at for at, s in arrivals if s == view.loop.destination), None)
+        turned = next((at for at, s in arrivals if s == plan.destination), None)
         for leg in ("outbound", "inbound"):
             if leg == "outbound":
                 legged = [(at, s) for at, s in arrivals if turned is None or at <= turned]
             else:
                 legged = [(at, s) for at, s in arrivals if turned is not None and at >= turned]
-            stops = view.loop.stops[leg]
+            stops = plan.stops[leg]
             for i, stop in enumerate(stops):
                 if leg not in stop.station.required_on:
                     continue
@@ -219,12 +220,14 @@ def _left_station(view: View, stay: Stay) -> datetime | None:
         for visit in (view.track.visits if view.track is not None else ())
         if visit.station == stay.station and visit.until is not None and visit.until > stay.since
     ]
-    times += [
+    elsewhere = (
         fact.at
         for journey in view.journeys
+        if journey.closed_at is None or journey.closed_at > stay.since
         for fact in journey.facts
         if fact.station not in ("", stay.station) and fact.at > stay.since and isinstance(fact.what, Entered | Scanned | Left)
-    ]
+    )
+    times += [at for at in [next(elsewhere, None)] if at is not None]
     return min(times, default=None)
 
 
@@ -255,7 +258,7 @@ def overstay(view: View, now: datetime) -> Iterator[Finding | datetime]:
     """Longer than 24 hours at a rest station."""
     for journey in view.journeys:
         for stay in journey.stays:
-            allowed = seconds(view.loop.policy_at(stay.station).rest_s if view.loop else view.policy.rest_s)
+            allowed = seconds(view.policy_at(stay.since, stay.station).rest_s)
             ended = stay.until or _left_station(view, stay)
             if (ended or now) - stay.since > allowed:
                 yield Finding(
@@ -278,7 +281,7 @@ def not_departed(view: View, now: datetime) -> Iterator[Finding | datetime]:
             assert load is not None
             if following is not None and following.station == load.station:
                 continue  # loaded in portions: the last one counts
-            allowed = seconds(view.loop.policy_at(load.station).not_departed_s if view.loop else view.policy.not_departed_s)
+            allowed = seconds(view.policy_at(load.at, load.station).not_departed_s)
             gone = _gone(view, journey, load) or closed_by(journey, now)
             if (gone or now) - load.at > allowed:
                 yield Finding(
@@ -315,10 +318,10 @@ def _gone(view: View, journey: Journey, load: Fact) -> datetime | None:
 
 def late(view: View, now: datetime) -> Iterator[Finding | datetime]:
     """Arriving at the end of a leg later than the estimate plus half an hour. A rest on the way moves the estimate."""
-    loop = view.loop
-    if loop is None:
-        return
     for journey in view.journeys:
+        loop = view.loop_at(journey.opened_at)
+        if loop is None:
+            continue
         for begin, end, leg in ((loop.origin, loop.destination, "outbound"), (loop.destination, loop.origin, "inbound")):
             started = next((f for f in journey.facts if f.station == begin and isinstance(f.what, Left)), None)
             target = stop_of(loop, "outbound" if leg == "outbound" else "inbound", end)
@@ -330,7 +333,7 @@ def late(view: View, now: datetime) -> Iterator[Finding | datetime]:
             for stay in journey.stays:
                 if stay.since >= started.at:
                     rested += (stay.until or arrived or now) - stay.since
-            due = started.at + travel_time(target.along_m, view.policy) + rested + seconds(view.policy.late_slack_s)
+            due = started.at + travel_time(target.along_m, loop.policy) + rested + seconds(loop.policy.late_slack_s)
             resting = any(s.until is None and s.since >= started.at for s in journey.stays)
             ended = arrived or closed_by(journey, now)
             if (ended or now) > due and not (resting and arrived is None):
