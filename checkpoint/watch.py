@@ -19,6 +19,7 @@ from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
+from time import monotonic
 from typing import Any
 
 import msgspec
@@ -44,6 +45,10 @@ TRACK_READ = timedelta(days=5)
 # Proof that came this long after it happened makes a warning a late one.
 LATE_AFTER = timedelta(minutes=10)
 LOOK_EVERY_S = 5.0
+# Rounds begin no closer together: what streams in is judged together, once a vehicle. A lone event waits for nothing.
+ROUND_EVERY_S = 0.25
+# How long a stop waits for the vehicle under the eye. Judging one takes milliseconds.
+STOP_S = 10.0
 TRY_AGAIN = timedelta(seconds=60)
 _AT_ONCE = 5_000
 _EVER, _NEVER = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
@@ -119,7 +124,7 @@ class Watch:
         self._loops = Loops()
         self._parted_at: datetime | None = None
         self._wake = threading.Event()
-        self._stopping = False
+        self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
         self.troubles: dict[str, Exception] = {}
 
@@ -152,21 +157,24 @@ class Watch:
     def start(self) -> None:
         """Begin to watch."""
         if self._thread is None:
-            self._stopping = False
+            self._stopping.clear()
             self._thread = threading.Thread(target=self._run, name="watch", daemon=True)
             self._thread.start()
 
     def stop(self) -> None:
-        """Finish the vehicle under the eye, then stop."""
-        self._stopping = True
+        """Finish the vehicle under the eye, then stop. One that is stuck is left behind, loudly: it must not hold the
+        end of the process up, and nothing of it was told."""
+        self._stopping.set()
         self._wake.set()
         if self._thread is not None:
-            self._thread.join()
+            self._thread.join(STOP_S)
+            if self._thread.is_alive():
+                log.error("the watch is stuck and was left behind after %.0f s: what is new is judged at the next start", STOP_S)
             self._thread = None
 
     def settle(self) -> None:
         """Judge all that is to be judged now, and tell. Raises what a judgement raised."""
-        self._stopping = False
+        self._stopping.clear()
         self._round()
         if self.troubles:
             raise next(iter(self.troubles.values()))
@@ -174,14 +182,18 @@ class Watch:
     # -- rounds -------------------------------------------------------------------------------------------------------
 
     def _run(self) -> None:
-        while not self._stopping:
+        while not self._stopping.is_set():
             self._wake.clear()
+            begun = monotonic()
             try:
                 self._round()
             except Exception:
                 # The store failed, or we did: said loudly, and tried again; a watch that died in silence would be worse.
                 log.exception("the watch could not finish its round")
+            took_s = monotonic() - begun
             self._wake.wait(self._pause_s())
+            # Never busier than half of the time: those who hand in facts and look at pages need the machine too.
+            self._stopping.wait(max(2 * took_s, ROUND_EVERY_S) - (monotonic() - begun))
 
     def _pause_s(self) -> float:
         """Until something changes by itself, and never longer than `LOOK_EVERY_S`: clocks can be set."""
@@ -198,7 +210,7 @@ class Watch:
                 due = {v for v, w in self._watched.items() if w.due <= now}
             told = False
             for vehicle in sorted(learnt | due):
-                if self._stopping:
+                if self._stopping.is_set():
                     self._dirty |= learnt
                     return
                 # Let go between vehicles: a page that asks for one does not wait for the fleet.

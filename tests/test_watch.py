@@ -6,10 +6,12 @@ import threading
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 import pytest
 
+from checkpoint import watch as watching
 from checkpoint.core import rules
 from checkpoint.core.facts import (
     AlertAcknowledged,
@@ -517,6 +519,54 @@ def test_the_thread_judges_soon_after_it_is_told_and_stops(yard: Yard) -> None:
     yard.watch.stop()
     assert yard.told("help-called") == ["raised help-called red"]
     assert not [t for t in threading.enumerate() if t.name == "watch"]
+
+
+def test_what_streams_in_is_judged_together(yard: Yard, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watching, "ROUND_EVERY_S", 0.2)
+    rounds: list[float] = []
+    enough = threading.Event()
+
+    def note(event: str, data: dict[str, Any]) -> None:
+        if event == "vehicle":
+            rounds.append(monotonic())
+            if len(rounds) == 4:
+                enough.set()
+
+    yard.watch = Watch(yard.store, yard.clock, note)
+    yard.departed()
+    yard.watch.start()
+    for n in range(1_000):
+        yard.tell(HelpCalled(person=PERSON, vehicle=PLATE, words=str(n)))
+        yard.watch.noticed([PLATE])
+        if enough.wait(0.01):
+            break
+    yard.watch.stop()
+    assert enough.is_set()
+    # One round judges twice at most here: the truck, and once more for what was told of it.
+    assert rounds[-1] - rounds[0] >= 0.15
+
+
+def test_a_stuck_judgement_does_not_hold_the_end_up(
+    yard: Yard, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    stuck, free = threading.Event(), threading.Event()
+    real = rules.judge
+
+    def never(view: View, now: datetime) -> Judgement:
+        stuck.set()
+        free.wait(30)
+        return real(view, now)
+
+    monkeypatch.setattr(rules, "judge", never)
+    monkeypatch.setattr(watching, "STOP_S", 0.1)
+    yard.departed()
+    yard.watch.start()
+    assert stuck.wait(5)
+    yard.watch.stop()
+    assert "left behind" in caplog.text
+    free.set()
+    for thread in [t for t in threading.enumerate() if t.name == "watch"]:
+        thread.join(5)
 
 
 def test_a_new_version_of_the_loop_is_judged_by_at_once(yard: Yard) -> None:
