@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from math import isfinite
 from typing import Annotated, Literal, NamedTuple, TypeVar
 
@@ -27,7 +28,7 @@ from checkpoint.core import facts
 from checkpoint.core.book import Book
 from checkpoint.core.facts import DeviceBound, Fact, Malformed, ResultReported, ResultValue, SwabTaken, digest_id, subjects
 from checkpoint.core.track import Fix
-from checkpoint.store import Entry, Outcome, Signed, Store
+from checkpoint.store import Entry, Gap, Outcome, Signed, Store
 from checkpoint.store.registry import Kiosk
 from checkpoint.store.verify import head_message
 
@@ -165,7 +166,7 @@ class Begun(NamedTuple):
     entries: list[Entry]
     offset_s: float | None
     clock_is_news: bool
-    outcomes: Future[list[Outcome]]
+    taken: Future[tuple[list[Outcome], list[Gap]]]
 
 
 def _clock_is_news(kiosk: Kiosk, offset_s: float | None, now: datetime) -> bool:
@@ -199,16 +200,14 @@ class Intake:
 
     def take_batch(self, kiosk_id: str, body: bytes) -> Answer:
         """Take in a kiosk's batch (`POST /api/v1/facts`). Raises `Malformed`, or `Refused` when its head is not genuine."""
-        begun = self.begin_batch(kiosk_id, body)
-        begun.outcomes.result()
-        return self.finish_batch(begun)
-
-    def begin_batch(self, kiosk_id: str, body: bytes) -> Begun:
-        """The first half of `take_batch`: read, and handed to the writer. Whoever has no thread to wait with waits for
-        `outcomes` in their own way, and then calls `finish_batch`."""
         kiosk = self._store.registry.kiosk(kiosk_id)
         if kiosk is None:
             raise Refused("no such kiosk")
+        return self.finish_batch(self.begin_batch(kiosk, body))
+
+    def begin_batch(self, kiosk: Kiosk, body: bytes) -> Begun:
+        """The first half of `take_batch`: read, and handed to the writer. Whoever has no thread to wait with waits for
+        `taken` in their own way, and then calls `finish_batch`."""
         batch = _decoded(body, _Batch, "$")
         if len(batch.entries) > MOST_ENTRIES:
             raise Malformed(f"at most {MOST_ENTRIES} entries at once wanted - at `$.entries`")
@@ -219,11 +218,13 @@ class Intake:
         offset_s = None
         if batch.sent_at is not None and batch.sent_at.tzinfo is not None:
             offset_s = (batch.sent_at - now).total_seconds()
-        return Begun(kiosk, entries, offset_s, _clock_is_news(kiosk, offset_s, now), self._store.append_soon(entries, signed))
+        taken = self._store.append_links_soon(kiosk.witness, entries, signed)
+        return Begun(kiosk, entries, offset_s, _clock_is_news(kiosk, offset_s, now), taken)
 
     def finish_batch(self, begun: Begun) -> Answer:
-        """The second half: what became of each entry, once `outcomes` are there."""
-        kiosk, entries, outcomes = begun.kiosk, begun.entries, begun.outcomes.result()
+        """The second half: what became of each entry, once it is on the disk."""
+        kiosk, entries = begun.kiosk, begun.entries
+        outcomes, gaps = begun.taken.result()
         if begun.clock_is_news:
             self._store.registry.kiosk_seen(kiosk.id, begun.offset_s)
         held = [(e.fact, o) for e, o in zip(entries, outcomes, strict=True) if o.held and e.fact is not None]
@@ -235,7 +236,7 @@ class Intake:
                 for e, o in zip(entries, outcomes, strict=True)
                 if not o.held
             ),
-            gaps=tuple(Missing(first=gap.first, last=gap.last) for gap in self._store.gaps(kiosk.witness)),
+            gaps=tuple(Missing(first=gap.first, last=gap.last) for gap in gaps),
             server_time=self._now(),
         )
 
@@ -426,6 +427,11 @@ def _entry_of(kiosk: Kiosk, raw: msgspec.Raw) -> Entry:
     )
 
 
+@lru_cache(maxsize=1_000)
+def _key(public_key: bytes) -> Ed25519PublicKey:
+    return Ed25519PublicKey.from_public_bytes(public_key)
+
+
 def _signed_head(kiosk: Kiosk, head: _Head | None, entries: Sequence[Entry]) -> Signed | None:
     """The head of the kiosk's chain, its signature verified. Raises `Refused`."""
     if head is None:
@@ -437,7 +443,7 @@ def _signed_head(kiosk: Kiosk, head: _Head | None, entries: Sequence[Entry]) -> 
     try:
         signature = bytes.fromhex(head.signature)
         bytes.fromhex(head.hash)
-        Ed25519PublicKey.from_public_bytes(kiosk.public_key).verify(signature, head_message(kiosk.witness, head.seq, head.hash))
+        _key(kiosk.public_key).verify(signature, head_message(kiosk.witness, head.seq, head.hash))
     except (ValueError, InvalidSignature):
         raise Refused("the head is not signed by this kiosk - at `$.head.signature`") from None
     if any(entry.seq is not None and entry.seq > head.seq for entry in entries):

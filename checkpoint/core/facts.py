@@ -544,9 +544,15 @@ def subjects(fact: Fact) -> frozenset[str]:
     return frozenset(found)
 
 
+@cache
+def _naming(kind: type[msgspec.Struct]) -> tuple[tuple[str, str], ...]:
+    """The fields of a kind that name a subject, and the kind of subject: looked up once a kind."""
+    return tuple((name, _NAMES[name]) for name in kind.__struct_fields__ if name in _NAMES)
+
+
 def _subjects_of(what: Happening) -> Iterable[str]:
-    for field, kind in _NAMES.items():
-        value = getattr(what, field, None)
+    for field, kind in _naming(type(what)):
+        value = getattr(what, field)
         if isinstance(value, str):
             if value:
                 yield f"{kind}:{value}"

@@ -102,14 +102,21 @@ class Store:
     def append_soon(self, entries: Sequence[Entry], signed: Signed | None = None) -> Future[list[Outcome]]:
         """Like `append`, without waiting: the future holds the outcomes once they are durable."""
         now = self.now()
+        return self._writer.submit(lambda: self._taken(entries, signed, now))
 
-        def work() -> list[Outcome]:
-            outcomes = self._ledger.take(entries, now)
-            if signed is not None and entries:
-                self._ledger.sign(entries[0].witness, signed)
-            return outcomes
+    def append_links_soon(
+        self, witness: str, entries: Sequence[Entry], signed: Signed | None
+    ) -> Future[tuple[list[Outcome], list[Gap]]]:
+        """Like `append_soon` for a witness that chains itself: with what is missing of its chain as of the same commit."""
+        now = self.now()
 
-        return self._writer.submit(work)
+        return self._writer.submit(lambda: (self._taken(entries, signed, now), self._ledger.gaps(witness)))
+
+    def _taken(self, entries: Sequence[Entry], signed: Signed | None, now: datetime) -> list[Outcome]:
+        outcomes = self._ledger.take(entries, now)
+        if signed is not None and entries:
+            self._ledger.sign(entries[0].witness, signed)
+        return outcomes
 
     def record(self, fact: Fact) -> Outcome:
         """Take in one fact of a witness that does not chain: the server itself, a desk, a phone."""

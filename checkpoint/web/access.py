@@ -14,6 +14,7 @@ import secrets
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import cache
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlsplit
 
@@ -30,6 +31,7 @@ from checkpoint.web.problems import Problem, wants_page
 
 if TYPE_CHECKING:
     from checkpoint.store import Store
+    from checkpoint.store.registry import Kiosk
 
 COORDINATOR, CARRIER, LABORATORY, STATION, DRIVER, KIOSK, ANYONE = (
     "coordinator", "carrier", "laboratory", "station", "driver", "kiosk", "anyone",
@@ -44,13 +46,14 @@ Endpoint = Callable[[Request], Awaitable[Response]]
 @dataclass(frozen=True, kw_only=True)
 class Caller:
     """Who is calling. `who` is the id within the role (carrier, kiosk, pass), `name` what the person gave at sign-in,
-    `by` the pseudonym their facts carry."""
+    `by` the pseudonym their facts carry, `kiosk` the kiosk itself, as the gate read it."""
 
     role: str
     who: str = ""
     name: str = ""
     by: str = ""
     way: str = ""
+    kiosk: Kiosk | None = None
 
     @property
     def witness(self) -> str:
@@ -125,7 +128,7 @@ async def _callers(request: Request, house: House) -> list[Caller]:
         # One probe of an index, on the way of every scan: going to a thread for it would cost ten times as much.
         kiosk = house.store.registry.kiosk_by_key(digest(token.strip()))
         if kiosk is not None:
-            return [Caller(role=KIOSK, who=kiosk.id, way="bearer")]
+            return [Caller(role=KIOSK, who=kiosk.id, way="bearer", kiosk=kiosk)]
         by_token = await run_in_threadpool(_by_session, house, token.strip(), "bearer")
         return [by_token] if by_token else []  # a wrong token is wrong: cookies do not mend it
     for name in (cookie_name(house, COORDINATOR), cookie_name(house, DRIVER)):
@@ -225,8 +228,13 @@ async def end_session(request: Request, response: Response) -> None:
 
 MAX_PASSWORD_CHARS = 200
 _HASHER = PasswordHasher()
-# Verified against when there is no such account, so that the time taken does not tell.
-_NO_ACCOUNT = _HASHER.hash(secrets.token_urlsafe(16))
+
+
+@cache
+def _no_account() -> str:
+    """Verified against when there is no such account, so that the time taken does not tell. Made when first asked for:
+    it costs as much as it is meant to, and most starts never need it."""
+    return _HASHER.hash(secrets.token_urlsafe(16))
 
 
 def first_passwords(store: Store, given: str = "") -> dict[str, str]:
@@ -283,6 +291,6 @@ def password_fits(store: Store, account: str, password: str) -> bool:
     """Whether this is the account's password. Slow by intent: call it in a thread."""
     held = store.registry.password(account)
     try:
-        return _HASHER.verify(held or _NO_ACCOUNT, password) and held is not None
+        return _HASHER.verify(held or _no_account(), password) and held is not None
     except (VerifyMismatchError, InvalidHashError):
         return False

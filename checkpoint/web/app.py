@@ -8,7 +8,6 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from starlette.applications import Starlette
-from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -51,16 +50,18 @@ class Headers:
 
     def __init__(self, app: ASGIApp, secure: bool) -> None:
         self.app = app
-        self.headers = {**HEADERS, "Strict-Transport-Security": "max-age=31536000"} if secure else HEADERS
+        headers = {**HEADERS, "Strict-Transport-Security": "max-age=31536000"} if secure else HEADERS
+        # As they go over the wire, once for all answers.
+        self.headers = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
 
         async def sending(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                for name, value in self.headers.items():
-                    headers.setdefault(name, value)
+                there = message.setdefault("headers", [])
+                names = {name for name, _ in there}
+                there += [header for header in self.headers if header[0] not in names]
             await send(message)
 
         await self.app(scope, receive, sending if scope["type"] == "http" else send)

@@ -1,6 +1,7 @@
 """The one route table of the server. What is not here does not exist; who is not named does not pass.
 
-Each module of endpoints keeps its own rows in `ROUTES`; this file puts them together, in the order in which they are tried.
+Each module of endpoints keeps its own rows in `ROUTES`; this file puts them together, in the order in which they are tried:
+what machines send all day comes first.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ from checkpoint.web.access import Rule
 from checkpoint.web.static import ROUTES as STATIC
 
 TABLE: tuple[Rule, ...] = (
+    *api_station.ROUTES,
+    *api_positions.ROUTES,
     *STATIC,
     *sign_in.ROUTES,
     *board.ROUTES,
@@ -32,8 +35,6 @@ TABLE: tuple[Rule, ...] = (
     *stations.ROUTES,
     *aside.ROUTES,
     *lab.ROUTES,
-    *api_station.ROUTES,
     *api_records.ROUTES,
-    *api_positions.ROUTES,
     *driver.ROUTES,
 )
