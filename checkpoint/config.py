@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from time import monotonic
 from urllib.parse import urlsplit
 
 PREFIX = "CHECKPOINT_"
@@ -37,23 +38,32 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
+def steady_of(now: Now) -> Callable[[], float]:
+    """The steady count that goes with a clock, in seconds: the machine's own, hurried when the clock is."""
+    return now.steady_s if isinstance(now, Clock) else monotonic
+
+
 class Clock:
     """A clock that runs `speed` times as fast as the machine's from `start` on; until then they agree.
 
     Two processes given the same start and speed show the same time: that is how a demonstration is hurried.
     """
 
-    def __init__(self, start: datetime, speed: float = 1.0, now: Now = utc_now) -> None:
+    def __init__(self, start: datetime, speed: float = 1.0, now: Now = utc_now, count: Callable[[], float] = monotonic) -> None:
         if start.tzinfo is None:
             raise ValueError("an instant with its zone is wanted")
         if not 0 < speed <= 3600:
             raise ValueError("a speed above 0, at most 3600, is wanted")
-        self.start, self.speed, self._now = start.astimezone(UTC), speed, now
+        self.start, self.speed, self._now, self._count = start.astimezone(UTC), speed, now, count
 
     def __call__(self) -> datetime:
         """The time this clock shows."""
         elapsed = self._now() - self.start
         return self.start + (elapsed * self.speed if elapsed > timedelta() else elapsed)
+
+    def steady_s(self) -> float:
+        """The machine's steady count, which nobody can set, hurried like the clock: the two go on side by side."""
+        return self._count() * self.speed
 
     def real_s(self, shown_s: float) -> float:
         """How many of the machine's seconds pass while this clock shows so many."""

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import uvicorn
 
-from checkpoint.config import Config, Misconfigured, load
+from checkpoint.config import Config, Misconfigured, load, steady_of
 from checkpoint.ui import Texts, pick_language, texts
 from kiosk import scanner
 from kiosk.app import create_app
@@ -81,7 +81,7 @@ def _serve(data: Path, host: str, port: int, server: str, config: Config, t: Tex
     if listener is None:
         _say(t("kiosk.cli.port", port=port), error=True)
         return 1
-    kiosk = open_kiosk(data, config.now)
+    kiosk = open_kiosk(data, config.now, steady=steady_of(config.now))
     try:
         _say_reader(kiosk, t)
         if kiosk.outbox.enrolment is None and config.kiosk_token:

@@ -37,7 +37,7 @@ class ClockOffset:
         if not timedelta() <= half <= timedelta(seconds=ROUGH_S):
             return
         self._offset_s = (server_time - asked - half).total_seconds()
-        self._mark = (answered, self._steady())
+        self._mark = (self._now(), self._steady())
         self._outbox.keep(offset_s=f"{self._offset_s:.3f}", compared_at=answered.isoformat())
 
     @property

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -88,3 +89,14 @@ def test_a_clock_survives_its_own_setting() -> None:
     clock = config.load({"CHECKPOINT_CLOCK": str(config.Clock(NOON, 2.5))}).now
     assert isinstance(clock, config.Clock)
     assert (clock.start, clock.speed) == (NOON, 2.5)
+
+
+def test_a_hurried_clock_and_its_steady_count_go_on_side_by_side() -> None:
+    real, count = NOON, 100.0
+    clock = config.Clock(NOON, 60, now=lambda: real, count=lambda: count)
+    steady = config.steady_of(clock)
+    shown, counted = clock(), steady()
+    real, count = NOON + timedelta(seconds=3), 103.0
+    assert clock() - shown == timedelta(minutes=3)
+    assert steady() - counted == 180
+    assert config.steady_of(config.utc_now) is time.monotonic, "a clock that is not hurried goes by the machine's count"

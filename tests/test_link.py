@@ -17,6 +17,7 @@ import httpx
 import msgspec
 import pytest
 
+from checkpoint.config import Clock, steady_of
 from checkpoint.core.facts import Fact, TubeSealed, Voided, encode
 from kiosk import link as link_module
 from kiosk.deeds import AnyDeed, Enter, Leave, Measure
@@ -224,6 +225,26 @@ def test_facts_go_up_in_batches_the_server_takes(tmp_path: Path, monkeypatch: py
     assert outbox.depth().waiting == 0
     assert len(sizes) == 3
     assert max(sizes) < 5500
+    link.stop()
+    outbox.close()
+
+
+def test_a_hurried_clock_was_not_set_by_anybody(tmp_path: Path) -> None:
+    real, count = [T0], [0.0]
+    clock = Clock(T0, 60, now=lambda: real[0], count=lambda: count[0])
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        return httpx.Response(200, json={"held": ["f-1"], "set_aside": [], "server_time": clock().isoformat()})
+
+    outbox = Outbox(tmp_path / "kiosk.db")
+    outbox.enrol(enrolment())
+    link = Link(outbox, clock, lambda facts: None, transport=httpx.MockTransport(answer), steady=steady_of(clock))
+    outbox.record(fact(1))
+    link.push_once()
+    real[0], count[0] = T0 + timedelta(minutes=10), 600.0
+    assert offset(link) == 0, "ten hours went by on both of its counts"
+    real[0] += timedelta(minutes=1)  # somebody set the machine's clock
+    assert offset(link) == -3600
     link.stop()
     outbox.close()
 
