@@ -226,6 +226,15 @@ def as_of(evidence: Evidence, at: datetime) -> Evidence:
     )
 
 
+def with_bad_news(evidence: Evidence, at: datetime) -> Evidence:
+    """The evidence as of an instant, and every positive or held result that was told, whatever instant its witness gave it:
+    a clock that is a day ahead hides no positive for a day."""
+    known = {swab.specimen: swab for swab in as_of(evidence, at).swabs}
+    known |= {swab.specimen: swab for swab in evidence.swabs if swab.state in ("positive", "review")}
+    swabs = tuple(sorted(known.values(), key=lambda swab: (swab.taken_at, swab.fact)))
+    return msgspec.structs.replace(as_of(evidence, at), swabs=swabs)
+
+
 def bearing(evidence: Evidence, at: datetime, policy: Policy) -> Evidence:
     """The evidence without the old swabs that can bear on no instant from `at` on: whoever drives for a month has many.
 
@@ -250,14 +259,15 @@ def counts_until(swab: Swab, policy: Policy) -> datetime | None:
 
 
 def standing(evidence: Evidence, now: datetime, policy: Policy) -> Standing:
-    """What the evidence means at `now` under a policy. A swab from the future, beyond the clocks' tolerance, never counts."""
+    """What the evidence means at `now` under a policy. A swab from the future, beyond the clocks' tolerance, never counts
+    in anybody's favour."""
     latest = now + timedelta(seconds=policy.clock_tolerance_s)
     swabs = [s for s in evidence.swabs if s.taken_at <= latest]
     pcr, pcr_until = _longest((s for s in swabs if s.test == "pcr"), now, policy)
     antigen, antigen_until = _longest((s for s in swabs if s.test == "antigen"), now, policy)
     return Standing(
-        positive=next((s for s in reversed(swabs) if s.state == "positive" and not _released(s, swabs)), None),
-        review=next((s for s in reversed(swabs) if s.state == "review" and not _released(s, swabs)), None),
+        positive=next((s for s in reversed(evidence.swabs) if s.state == "positive" and not _released(s, swabs)), None),
+        review=next((s for s in reversed(evidence.swabs) if s.state == "review" and not _released(s, swabs)), None),
         unread=next((s for s in reversed(swabs) if is_unread(s, now, policy)), None),
         pending=next((s for s in reversed(swabs) if _is_pending_pcr(s, now, policy)), None),
         pcr=pcr,

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from checkpoint.core.journey import View
 from checkpoint.core.rules.ahead import ahead
 from checkpoint.core.rules.common import SECOND, cite_swab, seconds
-from checkpoint.core.sampling import Swab, as_of, standing
+from checkpoint.core.sampling import Swab, standing, with_bad_news
 from checkpoint.core.verdict import Finding, Value
 
 
@@ -32,19 +32,19 @@ def _person(view: View, swab: Swab, kind: str, since: datetime, **values: Value)
 def positive_result(view: View, now: datetime) -> Iterator[Finding | datetime]:
     """A crew member tested positive: the places the truck will reach next are named, in that order."""
     for person in _crew(view):
-        swab = standing(as_of(view.people[person], now), now, view.policy).positive
+        swab = standing(with_bad_news(view.people[person], now), now, view.policy).positive
         if swab is not None and swab.reported_at is not None:
             places = ",".join(a.station.id for a in ahead(view, now))
-            yield _person(view, swab, "positive-result", swab.reported_at, ahead=places)
+            yield _person(view, swab, "positive-result", min(swab.reported_at, now), ahead=places)
 
 
 def held_for_review(view: View, now: datetime) -> Iterator[Finding | datetime]:
     """A crew member's pool came back positive or grey, or their own result is unclear: swab singly (待复核)."""
     for person in _crew(view):
-        held = standing(as_of(view.people[person], now), now, view.policy)
+        held = standing(with_bad_news(view.people[person], now), now, view.policy)
         swab = held.review
         if swab is not None and swab.reported_at is not None and held.positive is None:
-            yield _person(view, swab, "held-for-review", swab.reported_at, why=swab.why)
+            yield _person(view, swab, "held-for-review", min(swab.reported_at, now), why=swab.why)
 
 
 def antigen_unread(view: View, now: datetime) -> Iterator[Finding | datetime]:

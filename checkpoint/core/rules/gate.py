@@ -18,7 +18,7 @@ from checkpoint.core.loop import Leg, Loop, Policy, Stop
 from checkpoint.core.rules.ahead import place_on_line, stop_of, travel_time
 from checkpoint.core.rules.common import cite_swab, seconds
 from checkpoint.core.rules.movement import KINDS as DEPARTURES
-from checkpoint.core.sampling import Evidence, Standing, as_of, bearing, counts_until, standing
+from checkpoint.core.sampling import Evidence, Standing, as_of, bearing, counts_until, standing, with_bad_news
 from checkpoint.core.verdict import WORST, Found, Gate, Value, Verdict
 
 _UNKNOWN_CLOCK = timedelta(days=1)  # how wrong a clock may be that nobody has compared
@@ -81,14 +81,24 @@ def _reasons(view: View | None, gate: Gate, now: datetime, policy: Policy, loop:
     if gate.reading is None and not typed:
         return [_Reason(reason="not-genuine", values={"why": gate.refused or "forged"})]
     found = [*_pass_reasons(view, gate, now, loop), *_holder_reasons(view, gate, now, policy)]
-    if view is None or view.pass_ is None:
+    if not _crew_known(view, gate):
         found.append(_Reason(reason="evidence-missing", values={"why": "unknown-here", "station": _samples(loop, gate.station)}))
-    else:
+    if view is not None and view.pass_ is not None:
         for person in view.pass_.crew:
             found += _person_reasons(view, gate.station, person, now, policy)
         found += _departure_reasons(view)
     found += _list_reasons(gate, now, policy)
     return found
+
+
+def _crew_known(view: View | None, gate: Gate) -> bool:
+    """Whether it is known here who is on the pass shown: a genuine one may be newer than what this station was told."""
+    if view is None or view.pass_ is None:
+        return False
+    if gate.reading is None:
+        return True
+    state = view.pass_of(gate.reading.pass_.number)
+    return state is not None and state.grant.generation >= gate.reading.pass_.generation
 
 
 def _pass_reasons(view: View | None, gate: Gate, now: datetime, loop: Loop | None) -> Iterator[_Reason]:
@@ -160,8 +170,9 @@ def _stranger(view: View | None, now: datetime) -> bool:
 
 def _known(view: View, person: str, now: datetime, policy: Policy) -> Evidence:
     """What this clock has seen happen, and what another kiosk's clock, as far ahead as clocks may be, has just written:
-    a test read in the tent counts at the exit a moment later, though the exit's clock is a minute behind."""
-    return as_of(view.people[person], now + seconds(policy.clock_tolerance_s))
+    a test read in the tent counts at the exit a moment later, though the exit's clock is a minute behind. Bad news counts
+    whatever the clock says that told it."""
+    return with_bad_news(view.people[person], now + seconds(policy.clock_tolerance_s))
 
 
 def _person_reasons(view: View, station: str, person: str, now: datetime, policy: Policy) -> Iterator[_Reason]:
