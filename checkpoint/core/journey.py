@@ -1,10 +1,11 @@
 """Fold: facts -> journeys. Computed, never named by a witness.
 
-Loading at the origin opens a journey; the next loading there, or the close of the pass, ends it (a second loading in the
-same visit is the same journey, and what the origin saw of a truck that waits to be loaded belongs to it). What happens under
-a pass before its first loading is a journey of its own, opened by the first thing that happened. The leg is outbound until
-the truck is scanned out of the destination, then inbound; before a first loading it is inbound, since a truck then comes to
-be loaded. Evidence belongs to people and crosses journeys.
+Loading at the origin opens a journey; the next loading there, or the close of the pass, ends it (a pass renewed before it
+closes goes on in the new one; a second loading in the same visit is the same journey, and what the origin saw of a truck
+that waits to be loaded belongs to it). What happens under a pass before its first loading is a journey of its own, opened
+by the first thing that happened. The leg is outbound until the truck is scanned out of the destination, then inbound;
+before a first loading it is inbound, since a truck then comes to be loaded. Evidence belongs to people and crosses
+journeys.
 """
 
 from __future__ import annotations
@@ -297,7 +298,7 @@ def fold_journeys(book: Book, vehicle: str, loops: Loops) -> tuple[Journey, ...]
         loop = loops.in_force(current.grant.loop, fact.at) if current else None
         origin = loop.origin if loop else ""
         loading = isinstance(fact.what, Loaded) and bool(origin) and fact.station == origin
-        changed = bool(laps) and current is not lap_pass[-1] and _closed(lap_pass[-1], fact.at)
+        changed = bool(laps) and current is not lap_pass[-1] and _closed(passes, lap_pass[-1], fact.at)
         waiting = bool(laps) and all(f.station == origin for f in laps[-1] if isinstance(f.what, _ON_THE_ROAD))
         if not laps or changed or (loading and away and not waiting):
             laps.append([])
@@ -307,22 +308,41 @@ def fold_journeys(book: Book, vehicle: str, loops: Loops) -> tuple[Journey, ...]
             away = False
         elif fact.station != origin or isinstance(fact.what, Left):
             away = True
+    stays, odd = _stays([fact for lap in laps for fact in lap])
     opened = [next(f for f in lap if isinstance(f.what, _ON_THE_ROAD)).at for lap in laps]
     found: list[Journey] = []
     for i, lap in enumerate(laps):
         ends = [opened[i + 1]] if i + 1 < len(laps) else []
         closing = lap_pass[i]
-        if closing is not None and closing.closed_at > opened[i]:
-            ends.append(closing.closed_at)
+        if closing is not None and closes_at(passes, closing) > opened[i]:
+            ends.append(closes_at(passes, closing))
         # A truck that is loaded anew is still where it was scanned in on the lap before.
         last = found[-1].visits[-1] if found and found[-1].visits else None
         inside = last if last is not None and last.left_at is None and last.station == lap[0].station else None
-        found.append(_journey(vehicle, lap, closing, loops, min(ends) if ends else None, inside))
+        journey = _journey(vehicle, lap, closing, loops, min(ends) if ends else None, inside)
+        # Who rests while the lap changes, checks out on the next one: a stay belongs to the lap of its check-in.
+        ids = {fact.id for fact in lap}
+        found.append(
+            msgspec.structs.replace(
+                journey,
+                stays=tuple(stay for stay in stays if stay.facts[0] in ids),
+                unexplained=tuple(u for u in odd if u.fact in ids),
+            )
+        )
     return tuple(found)
 
 
-def _closed(state: PassState | None, at: datetime) -> bool:
-    return state is None or state.closed_at <= at
+def closes_at(passes: Iterable[PassState], state: PassState) -> datetime:
+    """When a pass closes, or the last of those for the same loop that took over from it before it did."""
+    at = state.closed_at
+    for other in sorted(passes, key=lambda p: p.grant.not_before):
+        if other.grant.loop == state.grant.loop and other.grant.not_before <= at < other.closed_at:
+            at = other.closed_at
+    return at
+
+
+def _closed(passes: Iterable[PassState], state: PassState | None, at: datetime) -> bool:
+    return state is None or closes_at(passes, state) <= at
 
 
 def _journey(
@@ -332,7 +352,6 @@ def _journey(
     loop = loops.in_force(state.grant.loop, first.at) if state else None
     loads = tuple(f for f in lap if isinstance(f.what, Loaded))
     opening = next((f for f in loads if loop is not None and f.station == loop.origin), first)
-    stays, unexplained = _stays(lap)
     return Journey(
         id=digest_id("journey", vehicle, opening.id)[:16],
         vehicle=vehicle,
@@ -344,11 +363,11 @@ def _journey(
         crew=state.crew if state else (),
         facts=tuple(lap),
         visits=_visits(lap, inside),
-        stays=stays,
+        stays=(),
         loads=loads,
         unloads=tuple(f for f in lap if isinstance(f.what, Unloaded)),
         scans=tuple(f for f in lap if isinstance(f.what, Scanned)),
-        unexplained=tuple(unexplained),
+        unexplained=(),
     )
 
 
@@ -382,11 +401,11 @@ def _visits(lap: list[Fact], inside: Visit | None) -> tuple[Visit, ...]:
     return tuple(found)
 
 
-def _stays(lap: list[Fact]) -> tuple[tuple[Stay, ...], list[Unexplained]]:
+def _stays(facts: list[Fact]) -> tuple[tuple[Stay, ...], list[Unexplained]]:
     stays: list[Stay] = []
     inside: list[set[str]] = []
     unexplained: list[Unexplained] = []
-    for fact in lap:
+    for fact in facts:
         if isinstance(fact.what, CheckedIn):
             stays.append(
                 Stay(

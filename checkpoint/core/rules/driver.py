@@ -127,7 +127,10 @@ def hours_without_rest(view: View, now: datetime) -> Iterator[Finding | datetime
     journey = under_way(view, now)
     if journey is None or not journey.loads or any(s.until is None for s in journey.stays):
         return
-    since = max([journey.opened_at, *(s.until for s in journey.stays if s.until is not None)])
+    last = next((s for j in reversed(view.journeys) for s in reversed(j.stays)), None)
+    if last is not None and last.until is None and last.station == journey.at_station:
+        return  # the lap changed while they rest
+    since = max([journey.opened_at, *(s.until for j in view.journeys for s in j.stays if s.until is not None)])
     due = since + seconds(view.policy.hours_without_rest_s)
     if now > due:
         hours = round((now - since).total_seconds() / 3600, 1)
