@@ -112,6 +112,15 @@ def test_every_role_is_named_somewhere() -> None:
     assert STATION not in named, "station staff act through their kiosk"
 
 
+def test_a_carrier_decides_nothing() -> None:
+    """What a carrier may change is to ask; who else asks, grants, tells and mends is the coordinator's alone."""
+    changes = {rule.path: rule.who for rule in TABLE if "POST" in rule.methods}
+    assert {path for path, who in changes.items() if CARRIER in who} == {"/passes/new", "/api/v1/pass-requests"}
+    for path, who in changes.items():
+        if who & {COORDINATOR} and CARRIER not in who:
+            assert who == {COORDINATOR}, path
+
+
 def test_what_anyone_may_do_is_a_short_list() -> None:
     """A row open to anyone is added here on purpose, or not at all."""
     opened = {rule.path for rule in TABLE if ANYONE in rule.who}

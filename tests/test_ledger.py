@@ -50,6 +50,12 @@ def store(tmp_path: Path, clock: Still) -> Iterator[Store]:
     opened.close()
 
 
+def test_the_writer_waits_for_the_disk(store: Store) -> None:
+    """A process that is killed cannot show it; only the power can: NORMAL would lose what was answered as held."""
+    asked = store._writer.do(lambda: (store._db.rows("PRAGMA synchronous"), store._db.rows("PRAGMA journal_mode")))
+    assert asked == ([(2,)], [("wal",)])
+
+
 def test_a_fact_told_again_is_held_once(store: Store) -> None:
     first, again = store.record(fact("a", T0)), store.record(fact("a", T0))
     assert (first.state, again.state) == ("held", "repeated")

@@ -43,6 +43,12 @@ def outbox(tmp_path: Path) -> Iterator[Outbox]:
     found.close()
 
 
+def test_the_file_waits_for_the_disk(outbox: Outbox) -> None:
+    """A process that is killed cannot show it; only the power can: NORMAL would lose what was shown."""
+    asked = [outbox._db.execute_sql(f"PRAGMA {name}").fetchone() for name in ("synchronous", "journal_mode")]
+    assert asked == [(2,), ("wal",)]
+
+
 def test_facts_are_numbered_from_one_and_chained_over_their_exact_bytes(outbox: Outbox) -> None:
     outbox.record(fact(1), fact(2))
     outbox.record(fact(3))
