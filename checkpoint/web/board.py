@@ -18,7 +18,7 @@ from checkpoint.core.facts import Fact, WarningAnswered, WarningRaised, digest_i
 from checkpoint.core.loop import Loop
 from checkpoint.ui import texts
 from checkpoint.web.access import CARRIER, COORDINATOR, Caller, Rule, caller_of
-from checkpoint.web.board_data import SHOWS, LookLike, Show, Truck, counts, trucks, warnings
+from checkpoint.web.board_data import SHOWS, LookLike, Show, Truck, counts, gathered, trucks, warnings
 from checkpoint.web.house import House, house_of
 from checkpoint.web.hub import sse
 from checkpoint.web.ladder import LEFT, RIGHT, WIDTH, ladder
@@ -71,6 +71,7 @@ def _board(request: Request, template: str) -> Response:
         show = "open"
     rows = trucks(looks, now)
     listed = warnings(looks.values(), show)
+    grouped = gathered(listed)
     counted = counts(looks.values())
     zone = loops[0].zone if loops else FALLBACK_ZONE
     names = house.store.registry.names({w.answered_by for w in listed if w.answered_by})
@@ -82,8 +83,8 @@ def _board(request: Request, template: str) -> Response:
         trucks=rows,
         ladder_widths=(LEFT, RIGHT, WIDTH),
         ladders=[ladder(loop, rows) for loop in loops],
-        warnings=listed[:MOST_WARNINGS],
-        more=max(len(listed) - MOST_WARNINGS, 0),
+        warnings=grouped[:MOST_WARNINGS],
+        more=max(len(grouped) - MOST_WARNINGS, 0),
         shows=SHOWS,
         show=show,
         counts=counted,

@@ -72,7 +72,8 @@ class Truck(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class WarningRow(msgspec.Struct, frozen=True, kw_only=True):
-    """One warning as the board shows it, with what it cites. `values` fills its text."""
+    """One warning as the board shows it, with what it cites. `values` fills its text; `gathered` are
+    the warnings shown under it."""
 
     id: str
     vehicle: str
@@ -95,6 +96,7 @@ class WarningRow(msgspec.Struct, frozen=True, kw_only=True):
     loop: str
     loop_version: int
     values: dict[str, object]
+    gathered: tuple[WarningRow, ...] = ()
 
 
 def trucks(looks: Mapping[str, LookLike], now: datetime) -> tuple[Truck, ...]:
@@ -190,6 +192,25 @@ def warnings(looks: Iterable[LookLike], show: Show = "open") -> tuple[WarningRow
     else:
         found.sort(key=lambda pair: urgency(pair[0]))
     return tuple(warning_row(w, look.judgement.findings) for w, look in found)
+
+
+def gathered(rows: Iterable[WarningRow]) -> tuple[WarningRow, ...]:
+    """The same warnings with those of one alert put together: under the positive result it told of, else under the first of them.
+
+    A positive result ahead of six stations is one thing to read, though each station that keeps silent is answered by itself.
+    """
+    listed = tuple(rows)
+    head_of = {row.id: row.id for row in listed}
+    under: dict[str, list[WarningRow]] = {}
+    heads: list[WarningRow] = []
+    for row in listed:
+        alert = next((c.fact for c in row.evidence if c.fact), "") if row.kind == "alert-unacknowledged" else ""
+        head = head_of.setdefault(alert, row.id) if alert else row.id
+        if head == row.id:
+            heads.append(row)
+        else:
+            under.setdefault(head, []).append(row)
+    return tuple(msgspec.structs.replace(row, gathered=tuple(under.get(row.id, ()))) for row in heads)
 
 
 def wanted(warning: WarningState, show: Show) -> bool:

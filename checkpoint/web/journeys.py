@@ -24,7 +24,7 @@ from checkpoint.store import Concern, Recorded
 from checkpoint.ui import texts
 from checkpoint.web.access import CARRIER, COORDINATOR, Caller, Rule, caller_of
 from checkpoint.web.board import looks_for, loops_now
-from checkpoint.web.board_data import LookLike, truck, urgency, warning_row
+from checkpoint.web.board_data import LookLike, gathered, truck, urgency, warning_row
 from checkpoint.web.house import House, house_of
 from checkpoint.web.journey_data import entry, overruled, people, thinned, timeline
 from checkpoint.web.overview import around, drawing, geojson
@@ -89,7 +89,7 @@ def _vehicle(request: Request) -> Response:
         journeys=tuple(reversed(view.journeys)),
         entries=rows,
         people=crew,
-        shown_warnings=shown,
+        shown_warnings=gathered(shown),
         suspected=[f for f in look.judgement.findings if not f.confirmed and f.until is None],
         overruled=overruled(journey),
         drawing=drawing(loops, (row,), track=track, width=760, height=420, box=around(track, 0.15) if len(track) > 1 else None),

@@ -6,6 +6,7 @@ shown as its id, never left out.
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterable, Mapping
 from datetime import datetime, tzinfo
 from typing import Any
@@ -43,7 +44,8 @@ class Words:
             "why_of": self.why_of,
             "values_of": self.values_of,
             "station_name": self.station_name,
-            "station_label": self.station_label,
+            "station_lines": self.station_lines,
+            "zone_name": self.zone_name,
             "who": self.who,
             "ago": self.ago,
             "eta": self.eta,
@@ -58,11 +60,14 @@ class Words:
         found = self._stations.get(station)
         return station if found is None else str(getattr(found.name, self.t.lang))
 
-    def station_label(self, station: Station) -> str:
-        """A station's name as far as a rung of the ladder has room."""
+    def station_lines(self, station: Station) -> list[str]:
+        """A station's name in the one or two lines that a rung of the ladder has room for."""
         name = str(getattr(station.name, self.t.lang))
-        most = 11 if self.t.lang == "zh" else 20
-        return name if len(name) <= most else name[: most - 1] + "…"
+        return textwrap.wrap(name, 11 if self.t.lang == "zh" else 22, max_lines=2, placeholder="…") or [station.id]
+
+    def zone_name(self, at: datetime) -> str:
+        """What the clocks of these pages are called."""
+        return at.astimezone(self.zone).tzname() or str(self.zone)
 
     def who(self, person: str) -> str:
         """A person's name, or their pseudonym."""

@@ -80,7 +80,7 @@ export async function chart(element) {
     const sign = document.createElement("span");
     sign.className = `map-station${station.end ? " is-end" : ""}`;
     sign.textContent = station.name;
-    new Marker({ element: sign, anchor: "left", offset: [-5, 0] }).setLngLat(station.at).addTo(map);
+    new Marker({ element: sign, ...(station.end ? { anchor: "right", offset: [5, 0] } : { anchor: "left", offset: [-5, 0] }) }).setLngLat(station.at).addTo(map);
   }
   element.classList.add("is-live");
   document.getElementById("map-still").hidden = true;
