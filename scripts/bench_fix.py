@@ -119,7 +119,7 @@ def main() -> int:
     ours: dict[tuple[int, str], list[float]] = defaultdict(list)
     gc.collect()
     gc.freeze()
-    with tempfile.TemporaryDirectory(prefix="bench-", dir=Path.cwd()) as name:
+    with tempfile.TemporaryDirectory(prefix="bench-", dir="data") as name:
         for _ in range(ROUNDS):
             floor.append(stored(Path(name), drives[500]))
             for vertices, loop in loops.items():

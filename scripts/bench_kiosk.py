@@ -171,7 +171,7 @@ def main() -> int:
     trucks = [Truck(n, loop, issuer) for n in range(1, TRUCKS + 1)]
     times: dict[str, list[float]] = defaultdict(list)
     scanner.check_reader()
-    with tempfile.TemporaryDirectory(prefix="bench-", dir=Path.cwd()) as name:
+    with tempfile.TemporaryDirectory(prefix="bench-", dir="data") as name:
         desk, outbox = a_desk(Path(name), clock, loop, trucks, issuer)
         gc.collect()
         gc.freeze()

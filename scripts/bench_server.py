@@ -160,7 +160,7 @@ def enrolled(folder: Path) -> list[tuple[str, str, Ed25519PrivateKey]]:
 def main(rounds: int = 5, each: int = 150) -> None:
     """Print the figures; a round is `each` requests on each of eight connections, the first warms up and is not counted."""
     logging.disable(logging.INFO)
-    with tempfile.TemporaryDirectory(prefix="bench-", dir=Path.cwd()) as name:
+    with tempfile.TemporaryDirectory(prefix="bench-", dir="data") as name:
         folder = Path(name)
         kiosks = enrolled(folder)
         lots: list[tuple[bytes, list[bytes]]] = []

@@ -20,10 +20,10 @@ from playwright.sync_api import Browser, BrowserContext, Page, Playwright, expec
 from checkpoint.core.facts import WarningAnswered
 from checkpoint.web import access
 from tests.desk import Desk, desk
+from tests.served import AXE, CHROMIUM
 
 pytestmark = pytest.mark.browser
 
-CHROMIUM = "/usr/bin/chromium"
 QUIET = [
     "--no-sandbox", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update",
     "--disable-sync",
@@ -59,8 +59,6 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Desk, str
 @pytest.fixture(scope="module")
 def driver() -> Iterator[Playwright]:
     """What launches browsers."""
-    if not Path(CHROMIUM).exists():
-        pytest.skip("no Chromium here: scripts/test installs it")
     with sync_playwright() as found:
         yield found
 
@@ -108,9 +106,7 @@ def test_the_board_lists_every_truck_and_its_map_is_not_blank(server: tuple[Desk
     for plate in found.told.looks:
         expect(page.locator(f'tr[data-truck="{plate}"]')).to_be_visible()
     expect(page.locator("#live")).to_have_class("live is-on", timeout=15_000)
-    live_map = FRONT_END.joinpath("maplibre-gl").exists() and page.evaluate(
-        "() => !!document.createElement('canvas').getContext('webgl2')"
-    )
+    live_map = page.evaluate("() => !!document.createElement('canvas').getContext('webgl2')")
     if live_map:
         expect(page.locator("#map.is-live")).to_be_visible(timeout=30_000)
         expect(page.locator(".map-truck")).to_have_count(sum(1 for look in found.told.looks.values() if look.view.track))
@@ -185,13 +181,10 @@ def test_the_light_says_when_the_line_is_down(server: tuple[Desk, str], plain: B
 
 @pytest.mark.parametrize("lang", ["zh", "en"])
 def test_axe_finds_no_barrier_on_any_page(server: tuple[Desk, str], plain: Browser, lang: str) -> None:
-    axe = FRONT_END / "axe-core" / "axe.min.js"
-    if not axe.exists():
-        pytest.skip("axe-core is not installed here: scripts/test installs it")
     found, address = server
     context = signed_in(found, address, plain, lang)
     # axe is set into the page by the tester; our own policy would rightly refuse it.
-    script = axe.read_text(encoding="utf-8")
+    script = AXE.read_text(encoding="utf-8")
     problems = []
     for path in PAGES:
         page = context.new_page()

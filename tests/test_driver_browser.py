@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import sys
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -23,7 +22,7 @@ from checkpoint.store import Store
 from checkpoint.ui import texts
 from checkpoint.web.app import create_app
 from tests.ground import publish, wish
-from tests.served import chromium, serving
+from tests.served import AXE, chromium, serving
 
 pytestmark = pytest.mark.browser
 PLATE = "浙C12345"
@@ -33,7 +32,6 @@ PHONE: dict[str, Any] = {
     "is_mobile": True,
     "has_touch": True,
 }
-AXE = Path(sys.prefix, "front-end", "node_modules", "axe-core", "axe.min.js")
 
 
 class Skewed:
@@ -283,7 +281,6 @@ def test_a_reissued_pass_leaves_nothing_on_the_old_phone(phone: BrowserContext, 
 
 
 @pytest.mark.parametrize("lang", ["zh-CN", "en-GB"])
-@pytest.mark.skipif(not AXE.exists(), reason="axe-core is not installed: scripts/setup --dev")
 def test_the_pages_can_be_used_by_everybody(
     browser: Browser, app: Any, address: str, done: Granted, store: Store, clock: Skewed, lang: str
 ) -> None:

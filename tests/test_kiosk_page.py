@@ -5,9 +5,7 @@ The server behind the kiosk is the real one too, in this process.
 
 from __future__ import annotations
 
-import shutil
 import socket
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -25,11 +23,10 @@ from checkpoint.core import passes
 from checkpoint.core.facts import Entered, Scanned, SwabTaken
 from kiosk.app import create_app
 from tests.ground import T0
+from tests.served import AXE, CHROMIUM
 from tests.station import PIN, Ground, ground, jpeg, picture
 
 pytestmark = pytest.mark.browser
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-AXE = Path(sys.prefix, "front-end", "node_modules", "axe-core", "axe.min.js")
 SWITCHES = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync", "--mute-audio",
@@ -264,7 +261,6 @@ def test_the_tube_is_scanned_into_its_field_and_nothing_half_typed_is_lost(engin
     assert [f.what.tube for f in g.kiosk.outbox.own_facts() if isinstance(f.what, SwabTaken)] == ["TB20260503017"]
 
 
-@pytest.mark.skipif(not AXE.exists(), reason="axe-core is not installed")
 @pytest.mark.parametrize("lang", ["zh-CN", "en-GB"])
 def test_nobody_is_shut_out_of_the_page(engine: Any, g: Ground, lang: str) -> None:
     text = granted(g)
