@@ -29,12 +29,10 @@ def place_on_line(view: View) -> tuple[Leg, float] | None:
         return track.leg, track.along_m
     if journey is None or not journey.facts:
         return None
-    stations = [f.station for f in journey.facts if f.station]
-    if not stations:
-        return None
     leg = journey.leg
-    stop = stop_of(loop, leg, stations[-1])
-    return (leg, stop.along_m) if stop is not None else None
+    stops = (stop_of(loop, leg, f.station) for f in reversed(journey.facts) if f.station)
+    # Seen only where this leg does not pass, it has all of the leg before it: rather too many are told than nobody.
+    return leg, next((stop.along_m for stop in stops if stop is not None), 0.0)
 
 
 def stop_of(loop: Loop, leg: Leg, station: str) -> Stop | None:

@@ -11,8 +11,8 @@ from checkpoint.core.facts import Cited, Scanned, SwabTaken
 from checkpoint.core.journey import View
 from checkpoint.core.rules.ahead import ahead
 from checkpoint.core.rules.common import SECOND, cite_swab, event, seconds, under_way
-from checkpoint.core.rules.gate import evidence_word
-from checkpoint.core.sampling import as_of, bearing, standing
+from checkpoint.core.rules.gate import evidence_word, evidenced_until
+from checkpoint.core.sampling import as_of, bearing, counts_until, standing, with_bad_news
 from checkpoint.core.verdict import Finding, Value
 
 # Reasons at a gate that speak of the evidence, and would not have been given had it been known there.
@@ -166,11 +166,20 @@ def test_runs_out(view: View, now: datetime) -> Iterator[Finding | datetime]:
     if not stations:
         return
     nearest = stations[0]
+    there = view.policy_at(now, nearest.station.id)
+    if not there.evidence_required:
+        return
     for person in view.pass_.crew:
-        held = standing(as_of(view.people[person], now), now, view.policy)
-        until = max((t for t in (held.pcr_until, held.antigen_until) if t is not None), default=None)
+        known = with_bad_news(view.people[person], now)
+        held = standing(known, now, view.policy)
         swab = held.pcr or held.antigen
-        if until is None or swab is None or held.positive or held.review or until > nearest.eta:
+        if swab is None or held.positive or held.review or evidenced_until(held, view.policy) is None:
+            continue
+        # What counts here may count for less there: the next station may have numbers of its own.
+        until = evidenced_until(standing(known, now, there), there) or counts_until(swab, there)
+        if until is None or until > nearest.eta:
+            if until is not None:
+                yield until - (nearest.eta - now)
             continue
         sampling = [a.station.id for a in stations if "sampling" in a.station.services]
         yield _for_driver(

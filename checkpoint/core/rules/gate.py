@@ -219,6 +219,15 @@ def _evidenced(held: Standing, policy: Policy) -> bool:
     return policy.go_on_antigen and held.antigen is not None and held.pending is not None
 
 
+def evidenced_until(held: Standing, policy: Policy) -> datetime | None:
+    """The first instant at which what counts now will no longer let anybody go; None when nothing does already."""
+    ends = [held.pcr_until] if held.pcr_until is not None else []
+    if policy.go_on_antigen and held.antigen_until is not None and held.pending is not None:
+        pending_until = counts_until(held.pending, policy)
+        ends.append(min(held.antigen_until, pending_until) if pending_until is not None else held.antigen_until)
+    return max(ends, default=None)
+
+
 def _needs(held: Standing) -> str:
     """What would make the evidence whole: `pcr`, `antigen`, or `both`."""
     if held.antigen is not None:

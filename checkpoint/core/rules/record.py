@@ -17,7 +17,7 @@ from checkpoint.core.facts import (
     SwabTaken,
     Unloaded,
 )
-from checkpoint.core.journey import View
+from checkpoint.core.journey import View, WarningState
 from checkpoint.core.loop import Service
 from checkpoint.core.rules.common import event
 from checkpoint.core.rules.gate import evidence_word
@@ -132,15 +132,19 @@ def load_differs(view: View, now: datetime) -> Iterator[Finding | datetime]:
 
 def alert_unacknowledged(view: View, now: datetime) -> Iterator[Finding | datetime]:
     """A place ahead was told of a positive result and has not said that it knows."""
+    waiting: dict[str, list[WarningState]] = {}
     for warning in view.warnings:
         for place in warning.alerted:
             if place not in warning.acknowledged and warning.open:
-                yield Finding(
-                    kind="alert-unacknowledged",
-                    vehicle=view.vehicle,
-                    subject=f"station:{place}",
-                    colour="yellow",
-                    since=warning.raised_at,
-                    evidence=(Cited(what="WarningRaised", at=warning.raised_at, fact=warning.id),),
-                    values={"station": place},
-                )
+                waiting.setdefault(place, []).append(warning)
+    # Two people of one crew may be positive: a place that is to answer for both is warned of once.
+    for place, warnings in waiting.items():
+        yield Finding(
+            kind="alert-unacknowledged",
+            vehicle=view.vehicle,
+            subject=f"station:{place}",
+            colour="yellow",
+            since=min(w.raised_at for w in warnings),
+            evidence=tuple(Cited(what="WarningRaised", at=w.raised_at, fact=w.id) for w in warnings),
+            values={"station": place},
+        )
