@@ -55,7 +55,6 @@ class Way:
         starts = [s.from_m for s in line.sections]
         widths = [policy.half_width_m, *(s.half_width_m for s in line.sections)]
         self._sections = starts, widths
-        self.widest_m = max(widths)
         self._coarse = [(self._xs[i], self._ys[i], i) for i in range(0, len(self._xs) - 1, _COARSE)]
 
     def half_m(self, along_m: float) -> float:

@@ -78,13 +78,3 @@ def event(
         evidence=(cite(fact), *evidence),
         values=values,
     )
-
-
-def said_once(findings: Iterator[Finding]) -> Iterator[Finding]:
-    """Each finding once by kind, subject and beginning."""
-    seen: set[tuple[str, str, datetime]] = set()
-    for finding in findings:
-        key = (finding.kind, finding.subject, finding.since)
-        if key not in seen:
-            seen.add(key)
-            yield finding
