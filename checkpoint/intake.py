@@ -24,8 +24,8 @@ import msgspec
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
+from checkpoint.bindings import Bindings, book_of
 from checkpoint.core import facts
-from checkpoint.core.book import Book
 from checkpoint.core.facts import DeviceBound, Fact, Malformed, ResultReported, ResultValue, SwabTaken, digest_id, subjects
 from checkpoint.core.track import Fix
 from checkpoint.store import Entry, Gap, Outcome, Signed, Store
@@ -182,6 +182,7 @@ class Intake:
         self._store = store
         self._now = now
         self._noticed = noticed
+        self._bindings = Bindings(store)
 
     # -- one fact -----------------------------------------------------------------------------------------------------
 
@@ -311,8 +312,7 @@ class Intake:
         if what.received_at is not None and fact.at < what.received_at:
             return "older-than-its-sample", f"reported at {fact.at.isoformat()}, received at {what.received_at.isoformat()}"
         named = [f"specimen:{what.specimen}"] if what.specimen else [f"tube:{what.tube}"]
-        book = Book(self._with_corrections(self._store.facts_of(*named)))
-        taken = [f.at for f in book.of(*named) if isinstance(f.what, SwabTaken)]
+        taken = [f.at for f in book_of(self._store, *named).of(*named) if isinstance(f.what, SwabTaken)]
         # A tube's result may not come before its first swab; a later one into the same tube is the rules' business.
         if taken and fact.at < min(taken) - TOLERANCE:
             return "older-than-its-sample", f"reported at {fact.at.isoformat()}, our swab was taken at {min(taken).isoformat()}"
@@ -324,9 +324,7 @@ class Intake:
         """Take in fixes of devices, each laid to the vehicle its device was bound to at that time."""
         known: list[tuple[str, Fix]] = []
         strange: list[tuple[Fix, str]] = []
-        devices = {fix.device for fix in fixes}
-        bindings = {device: self._bindings(device) for device in devices}
-        always = {device: self._store.registry.device_vehicle(device) for device in devices}
+        bound = {device: self._bindings.of(device) for device in {fix.device for fix in fixes}}
         latest = self._now() + TOLERANCE
         unusable = refused = 0
         for fix in fixes:
@@ -334,7 +332,7 @@ class Intake:
                 room = self._keep_unusable(fix, why)
                 unusable, refused = unusable + room, refused + (not room)
                 continue
-            vehicle = _bound_at(bindings[fix.device], fix.fixed_at) or always[fix.device]
+            vehicle = bound[fix.device].vehicle(fix.fixed_at)
             if fix.fixed_at > latest:
                 strange.append((fix, "in-the-future"))
             elif vehicle is None:
@@ -361,22 +359,7 @@ class Intake:
 
     def vehicle_of(self, device: str, at: datetime) -> str | None:
         """The vehicle that a device reported for at an instant, or None."""
-        return _bound_at(self._bindings(device), at) or self._store.registry.device_vehicle(device)
-
-    def _bindings(self, device: str) -> list[tuple[datetime, str]]:
-        """From when on a device reports for which vehicle, the latest first."""
-        book = Book(self._with_corrections(self._store.facts_of(f"device:{device}")))
-        bound = [(f.at, f.what.vehicle) for f in book.of(f"device:{device}") if isinstance(f.what, DeviceBound)]
-        return bound[::-1]
-
-    def _with_corrections(self, found: list[Fact]) -> list[Fact]:
-        """Facts and what corrects them, and what corrects that."""
-        fresh = found
-        while fresh:
-            held = {f.id for f in found}
-            fresh = [f for f in self._store.facts_of(*(f"fact:{f.id}" for f in fresh)) if f.id not in held]
-            found = [*found, *fresh]
-        return found
+        return self._bindings.of(device).vehicle(at)
 
 
 def _decoded(data: bytes, kind: type[T], path: str) -> T:
@@ -486,10 +469,6 @@ def _unusable(fix: Fix) -> str:
         return "no-zone"
     on_earth = isfinite(fix.lat) and isfinite(fix.lon) and abs(fix.lat) <= 90 and abs(fix.lon) <= 180
     return "" if on_earth else "no-such-place"
-
-
-def _bound_at(bindings: Sequence[tuple[datetime, str]], at: datetime) -> str | None:
-    return next((vehicle for since, vehicle in bindings if since <= at), None)
 
 
 def _vehicles(told: Iterable[Fact]) -> set[str]:

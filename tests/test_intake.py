@@ -334,6 +334,18 @@ def test_a_fix_belongs_to_the_vehicle_its_device_was_bound_to_at_that_time(house
     assert house.intake.vehicle_of("d-1", T0 + 5 * MINUTE) == PLATE
 
 
+def test_a_binding_made_or_undone_counts_from_the_next_position_on_whoever_wrote_it(house: House) -> None:
+    assert house.intake.vehicle_of("d-1", T0) is None
+    house.store.record(bound("d-1", PLATE, 0, "first"))
+    assert house.intake.vehicle_of("d-1", T0) == PLATE
+    house.store.record(fact("other", T0))
+    assert house.intake.vehicle_of("d-1", T0) == PLATE
+    house.store.record(fact("moved", T0, Amended(target="first", what=DeviceBound(device="d-1", vehicle=OTHER)), station=""))
+    assert house.intake.vehicle_of("d-1", T0) == OTHER
+    house.store.record(fact("void", T0, Voided(target="first", reason="another phone"), station=""))
+    assert house.intake.vehicle_of("d-1", T0) is None
+
+
 def test_a_strangers_fixes_wait_until_somebody_binds_it(house: House) -> None:
     house.clock.forward(hours=1)
     assert house.intake.take_fixes([fix(10), fix(20)]) == FixesTaken(strange=2)

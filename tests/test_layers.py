@@ -28,7 +28,8 @@ HOUSE: dict[str, set[str]] = {
     "checkpoint.wish": {"checkpoint.core"},
     "checkpoint.telling": {"checkpoint.core"},
     "checkpoint.granting": {"checkpoint.core", "checkpoint.store", "checkpoint.wish"},
-    "checkpoint.intake": {"checkpoint.core", "checkpoint.decoders", "checkpoint.store", "cryptography"},
+    "checkpoint.bindings": {"checkpoint.core", "checkpoint.store"},
+    "checkpoint.intake": {"checkpoint.bindings", "checkpoint.core", "checkpoint.decoders", "checkpoint.store", "cryptography"},
     "checkpoint.watch": {"checkpoint.core", "checkpoint.store", "checkpoint.telling"},
     # the edge
     "checkpoint.web": {

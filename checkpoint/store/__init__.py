@@ -166,6 +166,10 @@ class Store:
         """The number of the fact learnt last."""
         return self._ledger.last_number()
 
+    def last_number_of(self, *kinds: str) -> int:
+        """The number of the fact of any of these kinds that was learnt last; 0 when there is none."""
+        return self._ledger.last_number_of(*kinds)
+
     def vehicles(self, since: datetime) -> list[str]:
         """The vehicles that something learnt since then is about: facts, or fixes."""
         return sorted({*self._ledger.vehicles(since), *self._positions.vehicles(since)})

@@ -117,8 +117,9 @@ class StationsShelf(Shelf):
 
     def device_vehicle(self, device: str) -> str | None:
         """The vehicle that a device reports for, or None."""
-        row = self._one(Devices.select(Devices.vehicle).where(Devices.device == device))
-        return str(row["vehicle"]) if row is not None else None
+        # Asked with every position of every phone: past peewee, as above.
+        rows = self._db.rows("SELECT vehicle FROM devices WHERE device = ?", (device,))
+        return str(rows[0][0]) if rows else None
 
     def devices(self) -> dict[str, str]:
         """Vehicles by device."""
