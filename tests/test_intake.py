@@ -12,6 +12,7 @@ import pytest
 
 from checkpoint import intake as intake_module
 from checkpoint.core.facts import (
+    Amended,
     AntigenRead,
     DeviceBound,
     Entered,
