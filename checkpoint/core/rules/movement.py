@@ -10,9 +10,11 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from itertools import pairwise
 
+import msgspec
+
 from checkpoint.core import geo
 from checkpoint.core.facts import CheckedIn, Cited, Colour, Entered, Fact, Left, Loaded, Scanned
-from checkpoint.core.journey import Journey, Stay, View
+from checkpoint.core.journey import Journey, Stay, View, closes_at
 from checkpoint.core.loop import Policy, Station
 from checkpoint.core.rules.ahead import stop_of, travel_time
 from checkpoint.core.rules.common import SECOND, cite, closed_by, event, seconds, under_way
@@ -41,7 +43,20 @@ def _episodes(view: View, kind: str, now: datetime) -> Iterator[Episode]:
     """The stretches of one kind in the track. One that ended before it was confirmed was noise, and is not spoken of."""
     for episode in view.track.episodes if view.track is not None else ():
         if episode.kind == kind and episode.since <= now and (episode.until is None or episode.confirmed_at is not None):
-            yield episode
+            bound = _while_bound(view, episode, now)
+            if bound is not None:
+                yield bound
+
+
+def _while_bound(view: View, episode: Episode, now: datetime) -> Episode | None:
+    """The part of a stretch in which a pass bound the truck to its loop; before and after, it goes where it likes."""
+    for state in view.passes:
+        begins, closes = state.grant.not_before, closes_at(view.passes, state)
+        if episode.since < closes and (episode.until is None or episode.until > begins):
+            ended = episode.until or (closes if closes <= now else None)
+            until = min(ended, closes) if ended is not None else None
+            return msgspec.structs.replace(episode, since=max(episode.since, begins), until=until)
+    return None
 
 
 def _of_episode(view: View, episode: Episode, now: datetime, colour: Colour = "yellow", **values: Value) -> Finding:
@@ -80,8 +95,9 @@ def unscheduled_stop(view: View, now: datetime) -> Iterator[Finding | datetime]:
     place proves the stop.
     """
     policy = view.policy
-    for episode in view.track.episodes if view.track is not None else ():
-        if episode.kind != "unscheduled-stop" or episode.since > now:
+    for whole in view.track.episodes if view.track is not None else ():
+        episode = _while_bound(view, whole, now)
+        if episode is None or episode.kind != "unscheduled-stop" or episode.since > now:
             continue
         driven_s = episode.values.get("driven_s")
         lawful = isinstance(driven_s, int | float) and driven_s >= policy.break_from_driving_s
