@@ -9,8 +9,9 @@ from random import Random
 from typing import Any
 
 from checkpoint.core import geo
-from checkpoint.core.fixes import Fix
-from checkpoint.core.loop import Boundary, Circle, Line, Loop, Name, Service, Station
+from checkpoint.core.fixes import Episode, Fix, TrackReading
+from checkpoint.core.loop import Boundary, Circle, Line, Loop, Name, Policy, Service, Station
+from checkpoint.core.track import Track
 
 T0 = datetime(2022, 4, 20, 0, 0, tzinfo=UTC)
 LonLat = tuple[float, float]
@@ -120,3 +121,24 @@ def _ahead(place: LonLat, course_deg: float, metres: float) -> LonLat:
 
 def _aside(place: LonLat, course_deg: float, metres: float) -> LonLat:
     return _ahead(place, course_deg + 90, metres)
+
+
+# -- the road that most tests drive -------------------------------------------------------------------------------------
+
+ROAD = road()
+PATH = geo.Path(ROAD)
+SAME_ROAD = loop_of(ROAD, policy=Policy(half_width_m=50))
+END_M = PATH.length_m
+
+
+def read(fixes: Sequence[Fix], loop: Loop = SAME_ROAD) -> TrackReading:
+    """What a track says of these fixes."""
+    track = Track(loop)
+    for fix in fixes:
+        track.add(fix)
+    return track.reading()
+
+
+def confirmed(reading: TrackReading, kind: str | None = None) -> list[Episode]:
+    """The episodes that are more than suspected."""
+    return [e for e in reading.episodes if e.confirmed_at is not None and kind in (None, e.kind)]
