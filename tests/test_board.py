@@ -66,6 +66,15 @@ def test_the_most_urgent_trucks_come_first() -> None:
     assert len(rows) == len(FLEET.looks)
 
 
+def test_a_truck_for_which_a_pass_was_only_asked_is_on_no_road_yet() -> None:
+    asked = FLEET.looks["浙C90211"]
+    nothing = msgspec.structs.replace(
+        asked.view, vehicle="浙C00000", passes=(), pass_=None, journeys=(), journey=None, track=None, warnings=()
+    )
+    looks = {**FLEET.looks, "浙C00000": asked._replace(view=nothing)}
+    assert [row.vehicle for row in trucks(looks, NOW)] == [row.vehicle for row in trucks(FLEET.looks, NOW)]
+
+
 def test_a_trucks_next_station_is_the_one_it_must_visit_with_its_estimate() -> None:
     look = FLEET.looks["浙C90211"]
     found = truck(look.view, look.judgement, NOW)

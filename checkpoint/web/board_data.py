@@ -100,9 +100,16 @@ class WarningRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def trucks(looks: Mapping[str, LookLike], now: datetime) -> tuple[Truck, ...]:
-    """Every truck, the most urgent first: red, yellow, unanswered before answered, then by plate."""
-    rows = [truck(look.view, look.judgement, now) for look in looks.values()]
+    """Every truck, the most urgent first: red, yellow, unanswered before answered, then by plate.
+
+    One for which a pass was asked and nothing more is not on any road yet: it waits under *Passes*.
+    """
+    rows = [truck(look.view, look.judgement, now) for look in looks.values() if _known(look.view)]
     return tuple(sorted(rows, key=lambda t: (_URGENCY[t.colour], -t.unanswered_count, t.state == "not-started", t.vehicle)))
+
+
+def _known(view: View) -> bool:
+    return bool(view.passes or view.journeys or view.track or view.warnings)
 
 
 def truck(view: View, judgement: Judgement, now: datetime) -> Truck:
