@@ -341,7 +341,9 @@ def test_a_binding_made_or_undone_counts_from_the_next_position_on_whoever_wrote
     assert house.intake.vehicle_of("d-1", T0) == PLATE
     house.store.record(fact("other", T0))
     assert house.intake.vehicle_of("d-1", T0) == PLATE
-    house.store.record(fact("moved", T0, Amended(target="first", what=DeviceBound(device="d-1", vehicle=OTHER)), station=""))
+    house.store.record(
+        fact("moved", T0, Amended(target="first", reason="moved", what=DeviceBound(device="d-1", vehicle=OTHER)), station="")
+    )
     assert house.intake.vehicle_of("d-1", T0) == OTHER
     house.store.record(fact("void", T0, Voided(target="first", reason="another phone"), station=""))
     assert house.intake.vehicle_of("d-1", T0) is None
