@@ -279,7 +279,7 @@ def pass_in_force(passes: Iterable[PassState], at: datetime) -> PassState | None
 
 # -- journeys ---------------------------------------------------------------------------------------------------------
 
-_ON_THE_ROAD = Scanned | Entered | Left | Loaded | Unloaded | CheckedIn | CheckedOut | SwabTaken
+_ON_THE_ROAD = (Scanned, Entered, Left, Loaded, Unloaded, CheckedIn, CheckedOut, SwabTaken)
 
 
 def fold_journeys(book: Book, vehicle: str, loops: Loops) -> tuple[Journey, ...]:
@@ -299,8 +299,7 @@ def fold_journeys(book: Book, vehicle: str, loops: Loops) -> tuple[Journey, ...]
         origin = loop.origin if loop else ""
         loading = isinstance(fact.what, Loaded) and bool(origin) and fact.station == origin
         changed = bool(laps) and current is not lap_pass[-1] and _closed(passes, lap_pass[-1], fact.at)
-        waiting = bool(laps) and all(f.station == origin for f in laps[-1] if isinstance(f.what, _ON_THE_ROAD))
-        if not laps or changed or (loading and away and not waiting):
+        if not laps or changed or (loading and away and not _waited(laps[-1], origin)):
             laps.append([])
             lap_pass.append(current)
         laps[-1].append(fact)
@@ -330,6 +329,11 @@ def fold_journeys(book: Book, vehicle: str, loops: Loops) -> tuple[Journey, ...]
             )
         )
     return tuple(found)
+
+
+def _waited(lap: list[Fact], origin: str) -> bool:
+    """Whether the truck has only been at the origin on this lap: it waits there to be loaded."""
+    return all(fact.station == origin for fact in lap if isinstance(fact.what, _ON_THE_ROAD))
 
 
 def closes_at(passes: Iterable[PassState], state: PassState) -> datetime:
