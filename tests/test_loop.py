@@ -59,7 +59,9 @@ def test_axes_the_wrong_way_round_are_refused() -> None:
 def test_a_required_station_off_its_own_line_is_refused() -> None:
     stations = document()["stations"]
     stations[1]["boundary"]["circle"]["center"] = [121.5, 28.0]
-    assert "off its own line" in problems(stations=stations)
+    said = [line for line in problems(stations=stations).splitlines() if "off its own line" in line]
+    assert said
+    assert all(line.endswith("- at `$.stations[1]`") for line in said), "the path ends the sentence, where readers look for it"
 
 
 def test_a_line_that_does_not_begin_at_its_point_is_refused() -> None:

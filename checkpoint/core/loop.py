@@ -399,7 +399,7 @@ def _line_problems(loop: Loop, leg: Leg) -> Iterable[str]:
             yield f"more than 1 km from the station {end} - at `{path}.points[{index}]`"
     for i, station in enumerate(loop.stations):
         if leg in station.required_on and not _near_line(line, station):
-            yield f"a required station more than 3 km off its own line - at `$.stations[{i}]` ({station.id}, {leg})"
+            yield f"a required station more than 3 km off its own line ({station.id}, {leg}) - at `$.stations[{i}]`"
 
 
 def _near_line(line: Line, station: Station) -> bool:
