@@ -33,6 +33,7 @@ from checkpoint.store import Entry, StorageFailed, Store
 from checkpoint.store.ledger import entry_of
 from checkpoint.store.tables import Settings
 from tests.ground import LOOP, T0, Still, publish
+from tests.seeds import seeds
 from tests.witness import PASS, PLATE, FakeKiosk, fact
 
 MINUTE = timedelta(minutes=1)
@@ -255,6 +256,7 @@ for n in itertools.count():
 def test_what_was_answered_as_held_outlives_a_killed_process(tmp_path: Path, clock: Still) -> None:
     path = tmp_path / "checkpoint.db"
     answered: list[str] = []
+    rng = random.Random(seeds(1)[0])
     for run in range(4):
         with subprocess.Popen(
             [sys.executable, "-c", _WRITES, str(path), f"k-{run}"],
@@ -263,7 +265,7 @@ def test_what_was_answered_as_held_outlives_a_killed_process(tmp_path: Path, clo
         ) as writing:  # fmt: skip
             assert writing.stdout is not None
             answered.append(writing.stdout.readline().strip())
-            time.sleep(0.05 + 0.07 * run)
+            time.sleep(rng.uniform(0.05, 0.3))
             writing.send_signal(signal.SIGKILL)
             answered += [line.strip() for line in writing.stdout if line.endswith("\n")]
     store = Store.open(path, clock)

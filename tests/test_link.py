@@ -24,6 +24,7 @@ from kiosk.deeds import AnyDeed, Enter, Leave, Measure
 from kiosk.link import LineDown, Link, LockedOut, NotEnrolled, enrol
 from kiosk.outbox import Outbox
 from tests.ground import T0, Still
+from tests.seeds import seeds
 from tests.station import SERVER, Ground, ground
 from tests.test_outbox import enrolment, fact
 
@@ -63,7 +64,7 @@ def waiting(g: Ground) -> set[str]:
 TROUBLES = ("", "", "dead", "answer-lost", "twice", "portal")
 
 
-@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("seed", seeds(8))
 def test_held_and_waiting_together_are_what_was_seen(tmp_path: Path, seed: int) -> None:
     rng = random.Random(seed)
     with ground(tmp_path) as g:

@@ -15,6 +15,7 @@ import pytest
 from checkpoint.core.facts import SwabTaken
 from checkpoint.store import Entry, Signed, Store
 from tests.ground import T0, Still
+from tests.seeds import seeds
 from tests.witness import FakeKiosk, fact
 
 Change = Callable[[random.Random, apsw.Connection], None]
@@ -166,7 +167,7 @@ CHANGES: tuple[Change, ...] = (_flip, _delete, _delete_aside, _insert, _reorder,
 
 @pytest.mark.parametrize("change", CHANGES, ids=lambda c: c.__name__.strip("_"))
 def test_any_one_change_to_the_record_is_found(record: Path, tmp_path: Path, change: Change) -> None:
-    for seed in range(8):
+    for seed in seeds(8):
         folder = tmp_path / str(seed)
         shutil.copytree(record, folder)
         db = apsw.Connection(str(folder / "checkpoint.db"))
