@@ -15,7 +15,7 @@ import msgspec
 from checkpoint.core.facts import Cited, Colour, Scanned, Word
 from checkpoint.core.journey import View, WarningState
 from checkpoint.core.loop import Leg, Loop
-from checkpoint.core.rules import FOR_DRIVER, ahead
+from checkpoint.core.rules import FOR_DRIVER, ahead, must_be_answered
 from checkpoint.core.rules.ahead import place_on_line
 from checkpoint.core.verdict import Finding, Judgement
 
@@ -87,6 +87,7 @@ class WarningRow(msgspec.Struct, frozen=True, kw_only=True):
     state: Literal["open", "cleared", "withdrawn"]
     ended_at: datetime | None
     answer_by: datetime | None
+    to_answer: bool
     answered_at: datetime | None
     answered_by: str
     answer: str
@@ -188,7 +189,7 @@ def _next(view: View, now: datetime) -> Next | None:
 
 def urgency(warning: WarningState) -> tuple[bool, bool, int, datetime]:
     """What orders warnings: open before ended, unanswered before answered, red before yellow, then the oldest."""
-    return not warning.open, warning.answered_at is not None, _URGENCY[warning.colour], warning.raised_at
+    return not _stands(warning), warning.answered_at is not None, _URGENCY[warning.colour], warning.raised_at
 
 
 def warnings(looks: Iterable[LookLike], show: Show = "open") -> tuple[WarningRow, ...]:
@@ -221,15 +222,19 @@ def gathered(rows: Iterable[WarningRow]) -> tuple[WarningRow, ...]:
 
 
 def wanted(warning: WarningState, show: Show) -> bool:
-    """Whether a warning belongs to a choice. All but `ended` speak of open warnings."""
-    if show == "ended" or not warning.open:
-        return show == "ended" and not warning.open
+    """Whether a warning belongs to a choice. All but `ended` speak of what is open, or over and still to be answered."""
+    if show == "ended" or not _stands(warning):
+        return show == "ended" and not _stands(warning)
     return {
         "open": True,
         "unanswered": warning.answered_at is None,
         "red": warning.colour == "red",
         "driver": warning.raised.finding in FOR_DRIVER,
     }[show]
+
+
+def _stands(warning: WarningState) -> bool:
+    return warning.open or must_be_answered(warning)
 
 
 def counts(looks: Iterable[LookLike]) -> dict[Show, int]:
@@ -258,6 +263,7 @@ def warning_row(warning: WarningState, findings: Iterable[Finding] = ()) -> Warn
         state=warning.state,
         ended_at=warning.ended or warning.withdrawn_at,
         answer_by=warning.answer_by,
+        to_answer=must_be_answered(warning),
         answered_at=warning.answered_at,
         answered_by=warning.answered_by,
         answer=warning.answer,

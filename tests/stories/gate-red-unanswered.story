@@ -15,3 +15,16 @@ source: domain 5, verdict table
 2022-04-20 13:11:00  at gate-a: scan says HOLD: red-unanswered
 2022-04-20 13:20:00  server: warning W2 withdrawn
 2022-04-20 13:21:00  at gate-a: scan says GO: in-order
+
+# Back on the loop is no answer: a truck at a gate is always back.
+2022-04-20 14:00:00  server: warning off-loop red since 13:40 #W3
+2022-04-20 14:10:00  server: warning W3 cleared, ended 14:05
+2022-04-20 14:11:00  at gate-a: scan says HOLD: red-unanswered; next coordinator-answers
+2022-04-20 14:12:00  coordinator, by chen: warning W3 answered "he had to refuel"
+2022-04-20 14:13:00  at gate-a: scan says GO: in-order; not red-unanswered
+
+# A silence that ended needs none: its fixes said where the truck had been.
+2022-04-20 15:00:00  server: warning silent red since 14:25 #W4
+2022-04-20 15:01:00  at gate-a: scan says HOLD: red-unanswered
+2022-04-20 15:05:00  server: warning W4 cleared, ended 15:02
+2022-04-20 15:06:00  at gate-a: scan says GO: in-order

@@ -20,6 +20,7 @@ import msgspec
 from checkpoint.core.journey import View
 from checkpoint.core.rules import driver, evidence, movement, record
 from checkpoint.core.rules.ahead import Ahead, ahead
+from checkpoint.core.rules.common import must_be_answered
 from checkpoint.core.rules.gate import decide, step_s_of
 from checkpoint.core.verdict import Finding, Judgement
 
@@ -69,7 +70,19 @@ FOR_DRIVER: frozenset[str] = frozenset(
 )
 PASSING: frozenset[str] = frozenset({"silent", "hours-without-rest", "break-due", "test-runs-out"})
 
-__all__ = ["FOR_DRIVER", "KINDS", "MOVEMENT", "PASSING", "RULES", "Ahead", "ahead", "decide", "judge", "step_s_of"]
+__all__ = [
+    "FOR_DRIVER",
+    "KINDS",
+    "MOVEMENT",
+    "PASSING",
+    "RULES",
+    "Ahead",
+    "ahead",
+    "decide",
+    "judge",
+    "must_be_answered",
+    "step_s_of",
+]
 
 
 def judge(view: View, now: datetime) -> Judgement:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from checkpoint.core.facts import Cited, Colour, Fact
-from checkpoint.core.journey import Journey, View
+from checkpoint.core.journey import Journey, View, WarningState
 from checkpoint.core.sampling import Swab
 from checkpoint.core.verdict import Finding, Value
 
@@ -46,6 +46,13 @@ def under_way(view: View, now: datetime) -> Journey | None:
 def closed_by(journey: Journey, now: datetime) -> datetime | None:
     """When the journey ended, or None while it has not: a pass that will expire has not closed it yet."""
     return journey.closed_at if journey.closed_at is not None and journey.closed_at <= now else None
+
+
+def must_be_answered(warning: WarningState) -> bool:
+    """Whether somebody still has to answer: it is open, or it was a red excursion from the loop. That one's end is no answer:
+    a truck at a gate is always back on its loop. A silence that ended told us where the truck had been."""
+    excursion = warning.colour == "red" and warning.raised.finding == "off-loop"
+    return warning.withdrawn_at is None and warning.answered_at is None and (warning.open or excursion)
 
 
 def event(

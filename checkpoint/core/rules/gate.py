@@ -16,7 +16,7 @@ from checkpoint.core.facts import Cited, StrangerSeen, Word
 from checkpoint.core.journey import View
 from checkpoint.core.loop import Leg, Loop, Policy, Stop
 from checkpoint.core.rules.ahead import place_on_line, stop_of, travel_time
-from checkpoint.core.rules.common import cite_swab, seconds
+from checkpoint.core.rules.common import cite_swab, must_be_answered, seconds
 from checkpoint.core.rules.movement import KINDS as DEPARTURES
 from checkpoint.core.sampling import Evidence, Standing, as_of, bearing, counts_until, standing, with_bad_news
 from checkpoint.core.verdict import WORST, Found, Gate, Value, Verdict
@@ -250,10 +250,9 @@ def _measured_reasons(evidence: Evidence, now: datetime, policy: Policy) -> Iter
 
 
 def _departure_reasons(view: View) -> Iterator[_Reason]:
-    """A red departure that nobody has answered."""
+    """A red departure that nobody has answered, over or not."""
     for warning in view.warnings:
-        unanswered = warning.open and warning.answered_at is None and warning.confirmed
-        if unanswered and warning.colour == "red" and warning.raised.finding in DEPARTURES:
+        if must_be_answered(warning) and warning.confirmed and warning.colour == "red" and warning.raised.finding in DEPARTURES:
             yield _Reason(
                 reason="red-unanswered",
                 evidence=(Cited(what="WarningRaised", at=warning.raised_at, fact=warning.id),),
