@@ -38,7 +38,8 @@ export function sound(word) {
     tone.stop(at + length);
     end = Math.max(end, from + length);
   }
-  // Who cannot hear may feel it: the same rhythm on phones and tablets that vibrate.
+  // Who cannot hear may feel it: the same rhythm on phones and tablets that vibrate, once somebody has touched the page.
+  if (navigator.userActivation?.hasBeenActive === false) return end;
   navigator.vibrate?.(rhythm.notes.flatMap(([, from, length], i, all) => {
     const gap = i + 1 < all.length ? all[i + 1][1] - from - length : 0;
     return [length * 1000, Math.max(gap, 0) * 1000];
