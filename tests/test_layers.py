@@ -21,7 +21,7 @@ HOUSE: dict[str, set[str]] = {
     "checkpoint.ports": set(),
     "checkpoint.core": {"checkpoint.core", "cryptography"},
     "checkpoint.decoders": {"checkpoint.core", "checkpoint.decoders", "gpxpy", "defusedxml"},
-    "checkpoint.store": {"checkpoint.core", "checkpoint.store", "peewee", "playhouse", "apsw", "cryptography"},
+    "checkpoint.store": {"checkpoint.core", "checkpoint.store", "peewee", "playhouse", "apsw", "psycopg", "cryptography"},
     "checkpoint.ui": {"checkpoint.core", "checkpoint.ui", "jinja2", "markupsafe", "babel", "qrcode"},
     "checkpoint.story": {"checkpoint.core", "checkpoint.story"},
     # what stands between the record and the edge
@@ -35,7 +35,7 @@ HOUSE: dict[str, set[str]] = {
     "checkpoint.web": {
         "checkpoint.config", "checkpoint.core", "checkpoint.decoders", "checkpoint.store", "checkpoint.ui", "checkpoint.wish",
         "checkpoint.granting", "checkpoint.intake", "checkpoint.watch", "checkpoint.web",
-        "starlette", "jinja2", "markupsafe", "qrcode", "argon2", "cryptography",
+        "starlette", "jinja2", "markupsafe", "qrcode", "argon2", "cryptography", "fido2", "pyotp", "zxcvbn", "prometheus_client",
     },
     "kiosk": {
         "checkpoint.config", "checkpoint.core", "checkpoint.decoders", "checkpoint.ui", "kiosk",
@@ -45,6 +45,7 @@ HOUSE: dict[str, set[str]] = {
     "checkpoint.cli": {"checkpoint", "httpx"},
     "checkpoint.serving": {
         "checkpoint.config", "checkpoint.ports", "checkpoint.store", "checkpoint.watch", "checkpoint.web", "starlette", "uvicorn",
+        "pythonjsonlogger",
     },
     "checkpoint.demo": {"checkpoint", "httpx"},
     "checkpoint.simulator": {
