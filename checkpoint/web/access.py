@@ -33,10 +33,10 @@ if TYPE_CHECKING:
     from checkpoint.store import Store
     from checkpoint.store.registry import Kiosk
 
-COORDINATOR, CARRIER, LABORATORY, STATION, DRIVER, KIOSK, ANYONE = (
-    "coordinator", "carrier", "laboratory", "station", "driver", "kiosk", "anyone",
+ADMINISTRATOR, COORDINATOR, CARRIER, LABORATORY, STATION, DRIVER, KIOSK, ANYONE = (
+    "administrator", "coordinator", "carrier", "laboratory", "station", "driver", "kiosk", "anyone",
 )  # fmt: skip
-ROLES = (COORDINATOR, CARRIER, LABORATORY, STATION, DRIVER, KIOSK, ANYONE)
+ROLES = (ADMINISTRATOR, COORDINATOR, CARRIER, LABORATORY, STATION, DRIVER, KIOSK, ANYONE)
 WITH_PASSWORD = (COORDINATOR, CARRIER, LABORATORY)
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 SESSION = timedelta(hours=12)
@@ -68,13 +68,15 @@ NOBODY = Caller(role=ANYONE)
 
 @dataclass(frozen=True)
 class Rule:
-    """One row of the route table: where, how, what answers, who may, and how large a body may be."""
+    """One row of the route table: where, how, what answers, who may, and how large a body may be; `step_up`: only with a
+    fresh proof that it is still they."""
 
     path: str
     methods: tuple[str, ...]
     endpoint: Endpoint
     who: frozenset[str] | tuple[str, ...]
     body_bytes: int = 64 * 1024
+    step_up: bool = False
 
     def __post_init__(self) -> None:
         """A row that names nobody, or somebody unknown, is a mistake of ours."""
