@@ -18,6 +18,7 @@ from contextlib import suppress
 import uvicorn
 from starlette.applications import Starlette
 
+from checkpoint.chores import Chore, Chores
 from checkpoint.config import Config
 from checkpoint.ports import listen
 from checkpoint.store import Store
@@ -63,6 +64,11 @@ class Server(uvicorn.Server):
         await super().shutdown(sockets)
 
 
+def chores_of(store: Store, config: Config) -> tuple[Chore, ...]:
+    """Everything the server does by itself in a rhythm of its own, in the order in which it is looked at."""
+    return ()
+
+
 def serve(config: Config, begun: Callable[[dict[str, str]], None], sockets: Sequence[socket.socket] = ()) -> int:
     """Run the server until it is told to end. `begun` is told the passwords made at a first start, by role, once it listens.
 
@@ -76,15 +82,28 @@ def serve(config: Config, begun: Callable[[dict[str, str]], None], sockets: Sequ
         hub = Hub()
         watch = Watch(store, config.now, hub.publish)
         made = first_passwords(store, config.first_password)
-        app = create_app(store, config.now, watch=watch, hub=hub, public_url=config.public_url, front_end=config.front_end)
+        chores = Chores(config.now, elected=lambda: True, kept=store.registry)
+        for chore in chores_of(store, config):
+            chores.add(chore)
+        app = create_app(
+            store,
+            config.now,
+            watch=watch,
+            hub=hub,
+            chores=chores,
+            public_url=config.public_url,
+            front_end=config.front_end,
+        )
         server = Server(app, begun=lambda: begun(made), ending=hub.close)
         # uvicorn hands the signal on when it has ended: as an exception, so that the store is closed as well.
         signal.signal(signal.SIGTERM, signal.default_int_handler)
         watch.start()
+        chores.start()
         try:
             with suppress(KeyboardInterrupt):
                 server.run(sockets=taken)
         finally:
+            chores.stop()
             watch.stop()
     finally:
         store.close()

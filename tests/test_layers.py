@@ -30,10 +30,12 @@ HOUSE: dict[str, set[str]] = {
     "checkpoint.granting": {"checkpoint.core", "checkpoint.store", "checkpoint.wish"},
     "checkpoint.bindings": {"checkpoint.core", "checkpoint.store"},
     "checkpoint.intake": {"checkpoint.bindings", "checkpoint.core", "checkpoint.decoders", "checkpoint.store", "cryptography"},
+    "checkpoint.chores": {"checkpoint.store"},
     "checkpoint.watch": {"checkpoint.core", "checkpoint.store", "checkpoint.telling"},
     # the edge
     "checkpoint.web": {
-        "checkpoint.config", "checkpoint.core", "checkpoint.decoders", "checkpoint.store", "checkpoint.ui", "checkpoint.wish",
+        "checkpoint.chores", "checkpoint.config", "checkpoint.core", "checkpoint.decoders", "checkpoint.store", "checkpoint.ui",
+        "checkpoint.wish",
         "checkpoint.granting", "checkpoint.intake", "checkpoint.watch", "checkpoint.web",
         "starlette", "jinja2", "markupsafe", "qrcode", "argon2", "cryptography", "fido2", "pyotp", "zxcvbn", "prometheus_client",
     },
@@ -44,7 +46,8 @@ HOUSE: dict[str, set[str]] = {
     # the shell, and what plays before the house instead of living in it
     "checkpoint.cli": {"checkpoint", "httpx"},
     "checkpoint.serving": {
-        "checkpoint.config", "checkpoint.ports", "checkpoint.store", "checkpoint.watch", "checkpoint.web", "starlette", "uvicorn",
+        "checkpoint.chores", "checkpoint.config", "checkpoint.ports", "checkpoint.store", "checkpoint.watch", "checkpoint.web",
+        "starlette", "uvicorn",
         "pythonjsonlogger",
     },
     "checkpoint.demo": {"checkpoint", "httpx"},

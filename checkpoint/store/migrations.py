@@ -172,6 +172,18 @@ MIGRATIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
                 PRIMARY KEY (pass_id, generation))""",
         ),
     ),
+    (
+        "chores",
+        (
+            """CREATE TABLE chores (
+                name TEXT PRIMARY KEY,
+                last_run BIGINT,
+                last_report TEXT NOT NULL,
+                failed_at BIGINT,
+                last_failure TEXT NOT NULL,
+                failures INTEGER NOT NULL)""",
+        ),
+    ),
 )
 
 

@@ -144,6 +144,18 @@ class PassSeeds(Table):
         table_name = "pass_seeds"
 
 
+class Chores(Table):
+    """How the server's own periodic work last went."""
+
+    name = p.TextField(primary_key=True)
+    last_run = p.BigIntegerField(null=True)
+    last_report = p.TextField()
+    failed_at = p.BigIntegerField(null=True)
+    last_failure = p.TextField()
+    failures = p.IntegerField()
+
+
 TABLES = (
     People, Carriers, Laboratories, Staff, Kiosks, Issuers, Serials, Devices, Links, Sessions, Passwords, Settings, PassSeeds,
+    Chores,
 )  # fmt: skip

@@ -12,6 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from checkpoint.chores import Chores
 from checkpoint.config import Now, utc_now
 from checkpoint.granting import PassOffice
 from checkpoint.intake import Intake
@@ -73,11 +74,12 @@ def create_app(
     *,
     watch: Watch | None = None,
     hub: Hub | None = None,
+    chores: Chores | None = None,
     public_url: str = "http://127.0.0.1:8000",
     front_end: Path | None = None,
 ) -> Starlette:
     """The server over an open store. Without a `watch` it makes its own, and starts and stops it with the application;
-    one that is given belongs to the giver (who had it publish to `hub`)."""
+    one that is given belongs to the giver (who had it publish to `hub`). So do `chores`, and nobody else starts them."""
     hub = hub or Hub()
     own = watch is None
     watch = watch or Watch(store, now, hub.publish)
@@ -89,6 +91,7 @@ def create_app(
         watch=watch,
         now=now,
         hub=hub,
+        chores=chores or Chores(now, lambda: True, store.registry),
         feed=Feed(store),
         texts=texts,
         throttle=Throttle(now),

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from starlette.requests import Request
 
 if TYPE_CHECKING:
+    from checkpoint.chores import Chores
     from checkpoint.granting import PassOffice
     from checkpoint.intake import Intake
     from checkpoint.store import Store
@@ -31,6 +32,7 @@ class House:
     watch: Watch
     now: Callable[[], datetime]
     hub: Hub
+    chores: Chores
     feed: Feed
     texts: Callable[[str], Texts]
     throttle: Throttle
