@@ -95,7 +95,7 @@ def test_who_is_not_named_does_not_pass(empty: Desk, role: str) -> None:
             answer = client.request(method, filled(rule.path), content=b"" if method != "GET" else None)
             refused = (
                 answer.status_code == (401 if role == ANYONE else 403)
-                and answer.json().get("type", "").endswith(("#sign-in", "#not-yours"))
+                and answer.json().get("type", "").endswith(("/problems/sign-in", "/problems/not-yours"))
                 if answer.headers.get("content-type", "").startswith("application/problem+json")
                 else False
             )
@@ -126,13 +126,14 @@ def test_what_anyone_may_do_is_a_short_list() -> None:
     opened = {rule.path for rule in TABLE if ANYONE in rule.who}
     assert {path for path in opened if not path.startswith(("/static/", "/d/", "/driver"))} == {
         "/sign-in", "/sign-out", "/livez", "/api/v1/session", "/api/v1/enrol", "/api/v1/positions/osmand",
+        "/problems", "/problems/{kind}",
     }  # fmt: skip
 
 
 def test_what_is_not_in_the_table_does_not_exist(empty: Desk) -> None:
     answer = client_as(empty, COORDINATOR).get("/admin")
     assert answer.status_code == 404
-    assert answer.json()["type"] == "about:blank#not-found"
+    assert answer.json()["type"].endswith("/problems/not-found")
 
 
 # -- signing in -------------------------------------------------------------------------------------------------------
@@ -330,7 +331,7 @@ def test_a_body_is_counted_as_it_streams_whatever_was_announced(empty: Desk) -> 
 
     streamed = client.post("/stations/staff", content=endless(), headers={"content-type": "application/x-www-form-urlencoded"})
     assert streamed.status_code == 413
-    assert streamed.json()["type"] == "about:blank#too-large"
+    assert streamed.json()["type"].endswith("/problems/too-large")
 
 
 def test_a_mistake_of_ours_is_answered_with_a_number_that_the_log_has(

@@ -2,12 +2,17 @@
 
 The law of this file: a body is one struct or it is refused whole, with the path of what is wrong; the words of a refusal come
 from the catalogues, the names of fields and types stay as the program wrote them.
+
+A body that says it is something else than JSON is refused (415); one that says nothing is taken for JSON. What the asker
+accepts is not asked: every answer is JSON, so that no program is refused (406) after the thing it asked for was done.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from datetime import timedelta
+from math import ceil
 from typing import TypeVar
 
 import msgspec
@@ -15,12 +20,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from checkpoint.core.facts import Malformed
-from checkpoint.ui import Texts, texts
+from checkpoint.ui import Texts, clock, texts
 from checkpoint.web.page import language_of
 from checkpoint.web.problems import Problem
 from checkpoint.wish import Faulty
 
 T = TypeVar("T")
+_UTF_8 = ("charset=utf-8", "charset=utf8", "charset=us-ascii")
 _AT = re.compile(r"(?P<what>.*?)(?: - at `(?P<path>[^`]*)`)?", re.DOTALL)
 # What msgspec says, as far as people meet it; anything else is passed on as it is.
 _SAYINGS = (
@@ -44,10 +50,19 @@ class Wrong(msgspec.Struct, frozen=True):
     what: str
 
 
+async def json_of(request: Request) -> bytes:
+    """The request's body, which says that it is JSON or nothing at all. Raises `Problem` 415."""
+    said, _, parameters = request.headers.get("content-type", "").partition(";")
+    kind, charset = said.strip().lower(), parameters.strip().lower().replace('"', "").replace(" ", "")
+    if (kind and kind != "application/json") or (charset.startswith("charset=") and charset not in _UTF_8):
+        raise Problem(415, "not-json-type", headers={"Accept": "application/json"})
+    return await request.body()
+
+
 async def body_of(request: Request, kind: type[T]) -> T:
-    """The request's JSON body as a struct. Raises `Problem` 400 with the path of what is wrong."""
+    """The request's JSON body as a struct. Raises `Problem` 400 with the path of what is wrong, or 415."""
     try:
-        return msgspec.json.decode(await request.body(), type=kind)
+        return msgspec.json.decode(await json_of(request), type=kind)
     except (msgspec.ValidationError, msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise malformed(request, [str(error)]) from None
 
@@ -67,6 +82,12 @@ def faulty(request: Request, error: Faulty) -> Problem:
 def unreadable(request: Request, error: Malformed) -> Problem:
     """A refusal for what a reader of ours could not take."""
     return malformed(request, [str(error)])
+
+
+def too_many(request: Request, wait: timedelta) -> Problem:
+    """A refusal of whoever asked too often: how long to wait, for people and for programs."""
+    said = clock.span(wait, texts(language_of(request)))
+    return Problem(429, "too-many", wait=said, headers={"Retry-After": str(ceil(wait.total_seconds()))})
 
 
 def answer(body: object, status: int = 200) -> Response:

@@ -26,10 +26,10 @@ from checkpoint.core.loop import MAX_DOCUMENT_BYTES, MalformedLoop, parse
 from checkpoint.core.passes import normal_plate
 from checkpoint.granting import Granted, Settled, Unknown
 from checkpoint.store.registry import StaffMember
-from checkpoint.ui import clock, texts
+from checkpoint.ui import texts
 from checkpoint.web import access
 from checkpoint.web.access import ANYONE, CARRIER, COORDINATOR, LABORATORY, Rule, caller_of, digest
-from checkpoint.web.api import Command, answer, body_of, faulty, malformed, unreadable
+from checkpoint.web.api import Command, answer, body_of, faulty, json_of, malformed, too_many, unreadable
 from checkpoint.web.board_data import trucks
 from checkpoint.web.devices import bind_device
 from checkpoint.web.house import House, house_of
@@ -107,12 +107,12 @@ class Answering(Command, frozen=True):
 
 async def session(request: Request) -> Response:
     """Open a session for a program; its token goes into `Authorization: Bearer`."""
-    house, t = house_of(request), texts(language_of(request))
+    house = house_of(request)
     asked = await body_of(request, SignIn)
     throttled = f"sign-in {asked.role[:20]} {request.client.host if request.client else ''}"
     wait = house.throttle.wait(throttled)
     if wait:
-        raise Problem(429, "too-many", wait=clock.span(wait, t))
+        raise too_many(request, wait)
     name, office = one_form(asked.name), one_form(asked.office)
     if asked.role == CARRIER and not 1 <= len(office) <= MAX_NAME_CHARS:
         raise faulty(request, Faulty([Fault("$.office", "fault.name", most=MAX_NAME_CHARS)]))
@@ -208,7 +208,7 @@ def link_of(house: House, done: Granted) -> str | None:
 
 async def publish(request: Request) -> Response:
     """Put a version of a loop document in force; the body is the document."""
-    house, body = house_of(request), await request.body()
+    house, body = house_of(request), await json_of(request)
     try:
         loop = await run_in_threadpool(parse, body)
     except MalformedLoop as error:
@@ -299,7 +299,7 @@ async def results(request: Request) -> Response:
     """Take a laboratory's results in, answered one by one in their order."""
     house, laboratory = house_of(request), caller_of(request).who
     try:
-        taken = await run_in_threadpool(house.intake.take_results, laboratory, await request.body())
+        taken = await run_in_threadpool(house.intake.take_results, laboratory, await json_of(request))
     except Malformed as error:
         raise unreadable(request, error) from None
     return answer({"results": taken})

@@ -13,11 +13,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from checkpoint.core.facts import Malformed
-from checkpoint.ui import clock, texts
 from checkpoint.web.access import ANYONE, KIOSK, Rule, caller_of, digest
-from checkpoint.web.api import Command, answer, body_of, faulty, unreadable
+from checkpoint.web.api import Command, answer, body_of, faulty, json_of, too_many, unreadable
 from checkpoint.web.house import House, house_of
-from checkpoint.web.page import language_of
 from checkpoint.web.problems import Problem
 from checkpoint.wish import Fault, Faulty
 
@@ -91,7 +89,7 @@ async def enrol(request: Request) -> Response:
     throttled = f"enrol {request.client.host if request.client else ''}"
     wait = house.throttle.wait(throttled)
     if wait:
-        raise Problem(429, "too-many", wait=clock.span(wait, texts(language_of(request))))
+        raise too_many(request, wait)
     try:
         public_key = bytes.fromhex(asked.public_key)
         Ed25519PublicKey.from_public_bytes(public_key)
@@ -110,7 +108,7 @@ async def facts(request: Request) -> Response:
     """Take a kiosk's batch in; what is answered as held is on the disk."""
     house, kiosk = house_of(request), caller_of(request).kiosk
     assert kiosk is not None  # nobody else passes the gate to here
-    body = await request.body()
+    body = await json_of(request)
     try:
         if len(body) > QUICK_BYTES:
             return answer(await run_in_threadpool(house.intake.take_batch, kiosk.id, body))

@@ -2,6 +2,8 @@
 
 The law of this file: an error is raised as `Problem(status, key)`; its words are the catalogue's `problem.<key>.title` and
 `.detail`. Whatever else is raised is ours: it is logged with a number, and the asker sees that number and nothing more.
+A problem's `type` is an address of ours (`/problems/<key>`) under which a person reads what it is and what to do; `instance`
+names the one request.
 """
 
 from __future__ import annotations
@@ -14,9 +16,11 @@ import msgspec
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from checkpoint.ui import Texts, texts
+from checkpoint.web.house import house_of
 from checkpoint.web.page import language_of, render
 
 _log = logging.getLogger(__name__)
@@ -61,10 +65,11 @@ async def answer(request: Request, problem: Problem) -> Response:
         response.headers.update(problem.headers)
         return response
     body = {
-        "type": f"about:blank#{problem.key}",
+        "type": type_of(house_of(request).public_url, problem.key),
         "title": problem.title(t),
         "status": problem.status,
         "detail": problem.detail(t),
+        "instance": _instance(request),
         **problem.more,
     }
     return Response(
@@ -73,6 +78,17 @@ async def answer(request: Request, problem: Problem) -> Response:
         media_type="application/problem+json",
         headers={"Content-Language": t.lang, **problem.headers},
     )
+
+
+def type_of(public_url: str, key: str) -> str:
+    """The address that names a kind of problem, and explains it."""
+    return f"{public_url}/problems/{key}"
+
+
+def _instance(request: Request) -> str:
+    """The name of this one request: the id that its answer and our log carry, where it has one."""
+    known = request.scope.get("state", {}).get("request_id")
+    return f"urn:request:{known or secrets.token_hex(8)}"
 
 
 async def on_problem(request: Request, error: Exception) -> Response:
@@ -85,9 +101,21 @@ async def on_http(request: Request, error: Exception) -> Response:
     """Starlette's own refusals: no such page, method not allowed."""
     assert isinstance(error, HTTPException)
     headers = dict(error.headers or {})
+    if error.status_code == 405:
+        headers["Allow"] = _allowed(request)
     key = _KEYS.get(error.status_code, "malformed")
     values: dict[str, Any] = {"method": {"allow": headers.get("Allow", "GET")}, "malformed": {"why": error.detail}}.get(key, {})
     return await answer(request, Problem(error.status_code, key, headers=headers, **values))
+
+
+def _allowed(request: Request) -> str:
+    """Every method of an address: each has a row of its own, and the router knows of the first it came to."""
+    scope = {**request.scope, "method": ""}
+    found: set[str] = set()
+    for route in request.app.router.routes:
+        if route.matches(scope)[0] is not Match.NONE:
+            found |= route.methods
+    return ", ".join(sorted(found))
 
 
 class Ours:

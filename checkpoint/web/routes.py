@@ -17,6 +17,7 @@ from checkpoint.web import (
     lab,
     loops,
     passes,
+    problem_pages,
     sign_in,
     stations,
 )
@@ -37,4 +38,5 @@ TABLE: tuple[Rule, ...] = (
     *lab.ROUTES,
     *api_records.ROUTES,
     *driver.ROUTES,
+    *problem_pages.ROUTES,
 )
