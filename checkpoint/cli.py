@@ -133,6 +133,7 @@ def serve(asked: argparse.Namespace, t: Texts) -> int:
     settings = config.load()
     taken = listen(settings.host, settings.port)  # before the rest is even read: a port in use is said at once
     from checkpoint import serving
+    from checkpoint.logs import log_to_stderr
     from checkpoint.store import StorageFailed, WrongKey
 
     def begun(passwords: dict[str, str]) -> None:
@@ -142,7 +143,7 @@ def serve(asked: argparse.Namespace, t: Texts) -> int:
             for role, password in passwords.items():
                 print(f"  {t(f'role.{role}')}: {password}", flush=True)
 
-    serving.log_in_utc()
+    log_to_stderr(settings.logs, plain=(StorageFailed,))
     try:
         return serving.serve(settings, begun, [taken])
     except (StorageFailed, WrongKey) as error:

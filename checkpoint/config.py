@@ -14,6 +14,7 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from time import monotonic
 from urllib.parse import urlsplit
@@ -131,6 +132,16 @@ def _optional_url(text: str) -> str:
     return _url(text) if text else ""
 
 
+def _logs(text: str) -> str:
+    if text not in ("text", "json"):
+        raise ValueError("text or json wanted")
+    return text
+
+
+def _networks(text: str) -> tuple[IPv4Network | IPv6Network, ...]:
+    return tuple(ip_network(part.strip()) for part in text.split(",") if part.strip())
+
+
 def _clock(text: str) -> Now:
     if not text:
         return utc_now
@@ -174,6 +185,13 @@ SETTINGS: tuple[Setting, ...] = (
         purpose="password that every role gets at the first start, for demonstrations; each gets its own random one when empty",
     ),
     Setting(
+        name="PROXIES",
+        cast=_networks,
+        default="",
+        purpose="addresses or networks of the proxies before the server, with commas between: only they are believed who asks",
+    ),
+    Setting(name="LOGS", cast=_logs, default="text", purpose="how server and kiosk log: `text` for people, `json` for machines"),
+    Setting(
         name="CLOCK",
         cast=_clock,
         default="",
@@ -198,6 +216,8 @@ class Config:
     kiosk_token: str
     server_url: str
     first_password: str
+    proxies: tuple[IPv4Network | IPv6Network, ...]
+    logs: str
     now: Now
 
 

@@ -1,17 +1,14 @@
 """The server as a process: its port, its store, its first passwords, its end.
 
 The law of this file: the port is taken before anything is opened or written, so that a port in use leaves nothing half
-begun; on SIGINT or SIGTERM streams are closed first, or an open board would hold the end up. Logs are in UTC and name no
-request: addresses of positions and links are nobody's business.
+begun; on SIGINT or SIGTERM streams are closed first, or an open board would hold the end up.
 """
 
 from __future__ import annotations
 
 import gc
-import logging
 import signal
 import socket
-import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 
@@ -25,19 +22,10 @@ from checkpoint.store import Store
 from checkpoint.watch import Watch
 from checkpoint.web.access import first_passwords
 from checkpoint.web.app import create_app
+from checkpoint.web.edge import Edge
 from checkpoint.web.hub import Hub
 
 GRACE_S = 4
-
-
-def log_in_utc() -> None:
-    """Log to standard error, one line each, times in UTC."""
-    lines = logging.Formatter("%(asctime)s.%(msecs)03dZ %(levelname)s %(name)s: %(message)s", "%Y-%m-%dT%H:%M:%S")
-    lines.converter = time.gmtime
-    out = logging.StreamHandler()
-    out.setFormatter(lines)
-    logging.basicConfig(level=logging.INFO, handlers=[out], force=True)
-    logging.getLogger("httpx").setLevel(logging.WARNING)  # it would write down every address
 
 
 class Server(uvicorn.Server):
@@ -46,7 +34,13 @@ class Server(uvicorn.Server):
     def __init__(self, app: Starlette, begun: Callable[[], None], ending: Callable[[], None]) -> None:
         super().__init__(
             uvicorn.Config(
-                app, log_config=None, access_log=False, timeout_graceful_shutdown=GRACE_S, server_header=False, date_header=True
+                app,
+                log_config=None,
+                access_log=False,
+                timeout_graceful_shutdown=GRACE_S,
+                server_header=False,
+                date_header=True,
+                proxy_headers=False,  # whom to believe is a setting of ours: see `checkpoint.logs`
             )
         )
         self._begun, self._ending = begun, ending
@@ -93,6 +87,7 @@ def serve(config: Config, begun: Callable[[dict[str, str]], None], sockets: Sequ
             chores=chores,
             public_url=config.public_url,
             front_end=config.front_end,
+            edge=Edge(proxies=config.proxies),
         )
         server = Server(app, begun=lambda: begun(made), ending=hub.close)
         # uvicorn hands the signal on when it has ended: as an exception, so that the store is closed as well.

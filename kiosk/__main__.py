@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import argparse
 import locale
-import logging
 import socket
 import sys
 from pathlib import Path
@@ -15,6 +14,7 @@ from pathlib import Path
 import uvicorn
 
 from checkpoint.config import Config, Misconfigured, load, steady_of
+from checkpoint.logs import log_to_stderr
 from checkpoint.ui import Texts, pick_language, texts
 from kiosk import scanner
 from kiosk.app import create_app
@@ -32,7 +32,7 @@ def main(argv: list[str] | None = None) -> int:
             _say(problem, error=True)
         return 2
     asked = _arguments(config).parse_args(argv)
-    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(name)s %(levelname)s %(message)s")
+    log_to_stderr(config.logs)
     t = texts(pick_language(None, (locale.getlocale()[0] or "").replace("_", "-")))
     if asked.command == "enrol":
         return _enrol(asked.data, asked.token, asked.server, config, t)
@@ -92,9 +92,17 @@ def _serve(data: Path, host: str, port: int, server: str, config: Config, t: Tex
                 _say(t(f"kiosk.enrol.{refusal.why}"), error=True)
         app = create_app(kiosk, server=server, names=LOCAL_NAMES | {host})
         _say(t("kiosk.cli.at", url=f"http://localhost:{listener.getsockname()[1]}"))
-        uvicorn.Server(uvicorn.Config(app, log_level="warning", lifespan="on", timeout_graceful_shutdown=3)).run(
-            sockets=[listener]
-        )
+        uvicorn.Server(
+            uvicorn.Config(
+                app,
+                log_config=None,
+                access_log=False,
+                lifespan="on",
+                timeout_graceful_shutdown=3,
+                server_header=False,
+                proxy_headers=False,
+            )
+        ).run(sockets=[listener])
     except KeyboardInterrupt:
         pass
     finally:

@@ -22,6 +22,7 @@ from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Re
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
+from checkpoint.logs import Logged
 from checkpoint.ui import LANGUAGES, STATIC, pick_language, texts
 from kiosk import scanner
 from kiosk.deeds import AnyDeed
@@ -34,6 +35,8 @@ MAX_FRAME_BYTES = 4 * 1024 * 1024
 MAX_FORM_BYTES = 64 * 1024
 READING_THREADS = 2
 LANGUAGE_COOKIE = "lang"
+# What the page asks many times a minute.
+QUIET = frozenset({"/screen", "/scan/frame", "/static", "/static/kiosk", "/livez"})
 
 
 class _Text(msgspec.Struct):
@@ -97,7 +100,7 @@ def create_app(
             Mount("/static/kiosk", StaticFiles(directory=HERE / "static")),
             Mount("/static", StaticFiles(directory=STATIC)),
         ],
-        middleware=[Middleware(Guard, names=names)],
+        middleware=[Middleware(Logged, quiet=QUIET), Middleware(Guard, names=names)],
         exception_handlers={_Rejected: _rejected},
         lifespan=lifespan,
     )

@@ -126,7 +126,7 @@ async def _empty(settings: Config, t: Texts, processes: Processes) -> None:
         await processes.answers(client, _local(settings.kiosk_host, settings.kiosk_port))
     said = (settings.data / "server.log").read_text(errors="replace")
     # What the server printed itself: its address, and the passwords of a first start.
-    print("\n".join(line for line in said.splitlines() if not line[:4].isdecimal()), flush=True)
+    print("\n".join(line for line in said.splitlines() if not (line[:4].isdecimal() or line.startswith("{"))), flush=True)
     print(t("cli.empty.kiosk", kiosk=_page(settings.kiosk_host, settings.kiosk_port)), flush=True)
     print(t("cli.empty.next"), t("cli.demo.end"), sep="\n", flush=True)
     while True:

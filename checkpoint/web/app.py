@@ -16,10 +16,12 @@ from checkpoint.chores import Chores
 from checkpoint.config import Now, utc_now
 from checkpoint.granting import PassOffice
 from checkpoint.intake import Intake
+from checkpoint.logs import Logged
 from checkpoint.store import Store
 from checkpoint.ui import texts
 from checkpoint.watch import Watch
 from checkpoint.web.access import guarded
+from checkpoint.web.edge import Edge
 from checkpoint.web.feed import Feed
 from checkpoint.web.house import House
 from checkpoint.web.hub import Hub
@@ -77,10 +79,11 @@ def create_app(
     chores: Chores | None = None,
     public_url: str = "http://127.0.0.1:8000",
     front_end: Path | None = None,
+    edge: Edge | None = None,
 ) -> Starlette:
     """The server over an open store. Without a `watch` it makes its own, and starts and stops it with the application;
     one that is given belongs to the giver (who had it publish to `hub`). So do `chores`, and nobody else starts them."""
-    hub = hub or Hub()
+    hub, edge = hub or Hub(), edge or Edge()
     own = watch is None
     watch = watch or Watch(store, now, hub.publish)
     intake = Intake(store, now, watch.noticed)
@@ -110,7 +113,11 @@ def create_app(
 
     app = Starlette(
         routes=[guarded(rule) for rule in TABLE],
-        middleware=[Middleware(Headers, secure=house.secure), Middleware(Ours)],
+        middleware=[
+            Middleware(Logged, proxies=edge.proxies),
+            Middleware(Headers, secure=house.secure),
+            Middleware(Ours),
+        ],
         exception_handlers={Problem: on_problem, HTTPException: on_http},
         lifespan=lifespan,
     )

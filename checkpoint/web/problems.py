@@ -1,7 +1,8 @@
 """What went wrong, told to the one who asked: in their language, with what to do, as RFC 9457 JSON or as a page.
 
 The law of this file: an error is raised as `Problem(status, key)`; its words are the catalogue's `problem.<key>.title` and
-`.detail`. Whatever else is raised is ours: it is logged with a number, and the asker sees that number and nothing more.
+`.detail`. Whatever else is raised is ours: it is logged with the id of the request, and the asker sees that
+id and nothing more.
 A problem's `type` is an address of ours (`/problems/<key>`) under which a person reads what it is and what to do; `instance`
 names the one request.
 """
@@ -9,7 +10,6 @@ names the one request.
 from __future__ import annotations
 
 import logging
-import secrets
 from typing import Any
 
 import msgspec
@@ -86,9 +86,8 @@ def type_of(public_url: str, key: str) -> str:
 
 
 def _instance(request: Request) -> str:
-    """The name of this one request: the id that its answer and our log carry, where it has one."""
-    known = request.scope.get("state", {}).get("request_id")
-    return f"urn:request:{known or secrets.token_hex(8)}"
+    """The name of this one request: the id that its answer and our log carry."""
+    return f"urn:request:{request.state.request_id}"
 
 
 async def on_problem(request: Request, error: Exception) -> Response:
@@ -119,7 +118,7 @@ def _allowed(request: Request) -> str:
 
 
 class Ours:
-    """Catches what nobody else did, outside of everything: logs it with a number and answers with that number."""
+    """Catches what nobody else did, outside of everything: logs it with the id of the request and answers with that id."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -141,9 +140,9 @@ class Ours:
         except Exception:
             if begun:
                 raise
-            number = secrets.token_hex(4)
             # The route's pattern, never the address: addresses carry plates and one-time links.
             route = getattr(scope.get("route"), "path", "no route")
-            _log.exception("error %s at %s %s", number, scope["method"], route)
             request = Request(scope)
+            number = request.state.request_id
+            _log.exception("error %s at %s %s", number, scope["method"], route)
             await (await answer(request, Problem(500, "ours", number=number)))(scope, receive, sending)
