@@ -22,6 +22,7 @@ from checkpoint.store.keys import WrongKey
 from checkpoint.store.ledger import Entry, Gap, Ledger, Outcome, Recorded, SetAside, Signed, entry_of
 from checkpoint.store.positions import Arrived, Positions, Stranger
 from checkpoint.store.registry import Registry
+from checkpoint.store.traces import Trace, Traces
 from checkpoint.store.verify import Problem, Verification, verify
 from checkpoint.store.writer import Writer
 
@@ -39,6 +40,7 @@ __all__ = [
     "StorageFailed",
     "Store",
     "Stranger",
+    "Trace",
     "Verification",
     "WrongKey",
 ]
@@ -67,6 +69,7 @@ class Store:
             raise
         self._ledger = Ledger(self._db, self._keys)
         self._positions = Positions(self._db)
+        self.traces = Traces(self._db, self._writer)
         self._parsed: dict[str, object] = {}
 
     @classmethod

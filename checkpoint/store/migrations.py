@@ -184,6 +184,22 @@ MIGRATIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
                 failures INTEGER NOT NULL)""",
         ),
     ),
+    (
+        "traces",
+        (
+            # Who read a person's data: one row for a reader, a person and a kind of reading in an hour.
+            """CREATE TABLE traces (
+                person TEXT NOT NULL,
+                hour BIGINT NOT NULL,
+                reader TEXT NOT NULL,
+                role TEXT NOT NULL,
+                way TEXT NOT NULL,
+                what TEXT NOT NULL,
+                at BIGINT NOT NULL,
+                PRIMARY KEY (person, hour, reader, role, way, what))""",
+            "CREATE INDEX traces_hour ON traces (hour)",
+        ),
+    ),
 )
 
 

@@ -35,6 +35,7 @@ from checkpoint.web.devices import bind_device
 from checkpoint.web.house import House, house_of
 from checkpoint.web.page import language_of
 from checkpoint.web.problems import Problem
+from checkpoint.web.reads import crew_of, noted
 from checkpoint.wish import MAX_NAME_CHARS, Fault, Faulty, Person, Wish, one_form
 
 T = TypeVar("T")
@@ -331,9 +332,10 @@ async def answer_warning(request: Request) -> Response:
 async def vehicles(request: Request) -> Response:
     """Every truck under way as the board shows it."""
     house = house_of(request)
-    return answer(
-        {"vehicles": await run_in_threadpool(lambda: trucks(house.watch.looks(), house.now())), "server_time": house.now()}
-    )
+    looks = house.watch.looks()
+    rows = await run_in_threadpool(trucks, looks, house.now())
+    noted(request, "board", {person for look in looks.values() for person in crew_of(look.view)})
+    return answer({"vehicles": rows, "server_time": house.now()})
 
 
 _DESK = (COORDINATOR,)

@@ -11,6 +11,7 @@ from checkpoint.web.access import COORDINATOR, Rule
 from checkpoint.web.board import loops_now
 from checkpoint.web.house import house_of
 from checkpoint.web.page import FALLBACK_ZONE, language_of, render
+from checkpoint.web.reads import noted, people_in
 from checkpoint.web.words import Words
 
 MOST = 200
@@ -23,6 +24,7 @@ def _page(request: Request) -> Response:
     zone = loops[0].zone if loops else FALLBACK_ZONE
     t = texts(language_of(request))
     rows = [(each, each.raw.decode("utf-8", errors="replace")[:MOST_SHOWN_CHARS]) for each in house.store.aside(MOST)]
+    noted(request, "aside", set().union(*(people_in(house.store, raw) for _, raw in rows)))
     return render(
         request,
         "aside.html",

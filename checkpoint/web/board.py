@@ -25,6 +25,7 @@ from checkpoint.web.ladder import LEFT, RIGHT, WIDTH, ladder
 from checkpoint.web.overview import drawing, geojson
 from checkpoint.web.page import FALLBACK_ZONE, language_of, render
 from checkpoint.web.problems import Problem
+from checkpoint.web.reads import crew_of, noted
 from checkpoint.web.words import Words
 
 MOST_WARNINGS = 60
@@ -76,6 +77,7 @@ def _board(request: Request, template: str) -> Response:
     zone = loops[0].zone if loops else FALLBACK_ZONE
     names = house.store.registry.names({w.answered_by for w in listed if w.answered_by})
     words = Words(texts(language_of(request)), now, zone, loops, names)
+    noted(request, "board", {person for look in looks.values() for person in crew_of(look.view)})
     return render(
         request,
         template,

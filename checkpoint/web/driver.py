@@ -104,7 +104,13 @@ async def look_at_link(request: Request) -> Response:
         return render(request, "driver/link.html", status=410 if link else 404, state=state)
     bound = await run_in_threadpool(_bound, house, link)
     response = render(
-        request, "driver/link.html", state=state, token=token, plate=bound.vehicle, expires=link.expires, zone=_zone(house, bound)
+        request,
+        "driver/link.html",
+        state=state,
+        token=token,
+        plate=bound.vehicle,
+        expires=link.expires,
+        zone=zone_of(house, bound),
     )
     # The phone's own mark is set before the button is pressed: when the answer to the button is lost on a weak line, the same
     # phone presses again and is recognised. Each link has its own, for whoever opens two before binding either.
@@ -188,7 +194,7 @@ def _state_of(link: Link | None, now: datetime) -> str:
 async def page(request: Request) -> Response:
     """The pass, its verdict and everything a driver needs; made to be kept by the phone for when there is no line."""
     house, caller = house_of(request), caller_of(request)
-    bound = await run_in_threadpool(_bound_of, house, caller)
+    bound = await run_in_threadpool(bound_of, house, caller)
     if bound is None:
         response = render(request, "driver/link.html", status=403, state="none")
         # Whatever this phone kept of a pass it is no longer bound to goes with the answer.
@@ -279,9 +285,11 @@ def _card_values(house: House, bound: Bound, t: Texts) -> dict[str, Any]:
     if look is not None:
         names = house.store.registry.names(bound.state.crew)
         loops = [look.view.loop] if look.view.loop else []
-        words = Words(t, now, _zone(house, bound), loops, names)
+        words = Words(t, now, zone_of(house, bound), loops, names)
+        mates = [person for person in bound.state.crew if person != bound.link.person]
+        house.store.traces.note(reader=bound.link.person, role=DRIVER, way="cookie", what="mate", people=mates, at=now)
         found = card_of(look.view, look.judgement, _reading(house, bound, now), bound.link.person, words, now)
-    return {"card": found, "key": secrets.token_hex(8), "zone": _zone(house, bound)}
+    return {"card": found, "key": secrets.token_hex(8), "zone": zone_of(house, bound)}
 
 
 def _reading(house: House, bound: Bound, now: datetime) -> passes.Reading | None:
@@ -293,7 +301,8 @@ def _reading(house: House, bound: Bound, now: datetime) -> passes.Reading | None
         return None
 
 
-def _zone(house: House, bound: Bound) -> ZoneInfo:
+def zone_of(house: House, bound: Bound) -> ZoneInfo:
+    """The zone of the loop that a phone's pass is for."""
     loop = house.store.loops().in_force(bound.state.grant.loop, house.now())
     return loop.zone if loop is not None else FALLBACK_ZONE
 
@@ -380,7 +389,7 @@ def _bound(house: House, link: Link) -> Bound:
     return Bound(link=link, state=house.office.pass_state(link.pass_id))
 
 
-def _bound_of(house: House, caller: Caller) -> Bound | None:
+def bound_of(house: House, caller: Caller) -> Bound | None:
     """The pass that the caller's phone is bound to; None when it is none, or no longer."""
     if caller.role != DRIVER:
         return None
@@ -389,7 +398,7 @@ def _bound_of(house: House, caller: Caller) -> Bound | None:
 
 
 async def _must_be_bound(request: Request) -> Bound:
-    bound = await run_in_threadpool(_bound_of, house_of(request), caller_of(request))
+    bound = await run_in_threadpool(bound_of, house_of(request), caller_of(request))
     if bound is None:
         raise Problem(403, "not-bound")
     return bound

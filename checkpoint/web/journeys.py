@@ -30,6 +30,7 @@ from checkpoint.web.journey_data import entry, overruled, people, thinned, timel
 from checkpoint.web.overview import around, drawing, geojson
 from checkpoint.web.page import FALLBACK_ZONE, language_of, render
 from checkpoint.web.problems import Problem
+from checkpoint.web.reads import crew_of, noted, people_of
 from checkpoint.web.words import Words
 
 MAX_REASON = 500
@@ -79,6 +80,9 @@ def _vehicle(request: Request) -> Response:
     track = _track(house, view, journey)
     loops = (loop,) if loop is not None else ()
     row = truck(view, look.judgement, now)
+    noted(request, "journey", crew_of(view))
+    if track:
+        noted(request, "track", crew_of(view))
     return render(
         request,
         "vehicle.html",
@@ -112,6 +116,7 @@ async def plan(request: Request) -> Response:
         house = house_of(request)
         look, journey = _look(request)
         loops = (look.view.loop,) if look.view.loop is not None else ()
+        noted(request, "track", crew_of(look.view))
         return msgspec.json.encode(geojson(loops, language_of(request), _track(house, look.view, journey)))
 
     body = await run_in_threadpool(work)
@@ -160,6 +165,7 @@ def _fact(request: Request, mistake: str = "", status: int = 200) -> Response:
     ids = {row.by, *(c.by for c in row.corrections)}
     words = Words(texts(language_of(request)), now, zone, loops_now(house, now), house.store.registry.names(i for i in ids if i))
     standing = Book(r.fact for r in all_).fact(recorded.fact.id) or recorded.fact
+    noted(request, "record", people_of(house.store, [f"fact:{r.fact.id}" for r in all_]))
     return render(
         request,
         "fact.html",

@@ -13,6 +13,7 @@ from checkpoint.web import (
     aside,
     board,
     driver,
+    driver_reads,
     journeys,
     lab,
     loops,
@@ -38,5 +39,6 @@ TABLE: tuple[Rule, ...] = (
     *lab.ROUTES,
     *api_records.ROUTES,
     *driver.ROUTES,
+    *driver_reads.ROUTES,
     *problem_pages.ROUTES,
 )
