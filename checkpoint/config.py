@@ -142,6 +142,12 @@ def _networks(text: str) -> tuple[IPv4Network | IPv6Network, ...]:
     return tuple(ip_network(part.strip()) for part in text.split(",") if part.strip())
 
 
+def _megabytes(text: str) -> int:
+    if not text.isascii() or not text.isdecimal() or len(text) > 7:
+        raise ValueError("a number of megabytes wanted")
+    return int(text)
+
+
 def _clock(text: str) -> Now:
     if not text:
         return utc_now
@@ -155,6 +161,12 @@ def _clock(text: str) -> Now:
 SETTINGS: tuple[Setting, ...] = (
     Setting(name="DATA", cast=_folder, default="data", purpose="folder of the server's ledger, registry and keys"),
     Setting(name="DATABASE", cast=_file, default="", purpose="file of the ledger; `checkpoint.db` in the data folder when empty"),
+    Setting(
+        name="HEADROOM_MB",
+        cast=_megabytes,
+        default="256",
+        purpose="megabytes that stay free on the database's disk: with less, positions are refused first, scans last; 0: never",
+    ),
     Setting(name="HOST", cast=_host, default="127.0.0.1", purpose="address the server listens on"),
     Setting(name="PORT", cast=_port, default="8000", purpose="port the server listens on"),
     Setting(
@@ -206,6 +218,7 @@ class Config:
 
     data: Path
     database: Path
+    headroom_mb: int
     host: str
     port: int
     public_url: str

@@ -6,7 +6,8 @@ The law of this file:
 * Each item is answered for itself; a bad one never blocks the good ones behind it.
 * Who speaks is known before (the caller authenticated them) and nobody speaks for another: a kiosk only as itself, of its
   own station, and only of what is witnessed at stations.
-* What is refused here is only what cannot be attributed at all (`Malformed`): then nothing was kept, and the sender is told.
+* What is refused here is only what cannot be attributed at all (`Malformed`), and what can wait while there is little room
+  (`StorageFull`): then nothing was kept, and the sender is told.
 
 After each commit `noticed(vehicles)` is called, so that the watch looks again.
 """
@@ -46,6 +47,9 @@ AT_STATIONS = (
     | facts.AntigenRead | facts.CarePackGiven | facts.Loaded | facts.Unloaded | facts.CheckedIn | facts.CheckedOut
     | facts.AlertAcknowledged | facts.Contested | facts.HelpCalled
 )  # fmt: skip
+
+# What can wait until a disk has room again. What anybody saw, a result, an answer, a revocation, a call for help cannot.
+CAN_WAIT = facts.PassRequested | facts.PassGranted | facts.LoopPublished | facts.DeviceBound
 
 # What laboratories call the tests and results: LOINC, EU DCC, SNOMED CT, and the Chinese words. Other tests are kept as
 # they were written, and never count.
@@ -189,6 +193,8 @@ class Intake:
     def record(self, fact: Fact) -> Outcome:
         """Take in a fact of a desk, a phone or the server. Raises `Malformed`; a kiosk's fact comes in its chain only."""
         fact = facts.checked(fact)
+        if isinstance(fact.what, CAN_WAIT):
+            self._store.headroom.ask("desk")
         if fact.witness.startswith("kiosk:"):
             raise Malformed("a kiosk's facts come in its own chain - at `$.witness`")
         outcome = self._store.record(fact)
@@ -321,7 +327,8 @@ class Intake:
     # -- devices ------------------------------------------------------------------------------------------------------
 
     def take_fixes(self, fixes: Sequence[Fix]) -> FixesTaken:
-        """Take in fixes of devices, each laid to the vehicle its device was bound to at that time."""
+        """Take in fixes of devices, each laid to the vehicle its device was bound to at that time. Raises `StorageFull`."""
+        self._store.headroom.ask("positions")
         known: list[tuple[str, Fix]] = []
         strange: list[tuple[Fix, str]] = []
         bound = {device: self._bindings.of(device) for device in {fix.device for fix in fixes}}

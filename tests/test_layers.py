@@ -20,9 +20,12 @@ HOUSE: dict[str, set[str]] = {
     "checkpoint.config": set(),
     "checkpoint.ports": set(),
     "checkpoint.logs": {"pythonjsonlogger", "starlette"},
+    "checkpoint.headroom": set(),
     "checkpoint.core": {"checkpoint.core", "cryptography"},
     "checkpoint.decoders": {"checkpoint.core", "checkpoint.decoders", "gpxpy", "defusedxml"},
-    "checkpoint.store": {"checkpoint.core", "checkpoint.store", "peewee", "playhouse", "apsw", "psycopg", "cryptography"},
+    "checkpoint.store": {
+        "checkpoint.core", "checkpoint.headroom", "checkpoint.store", "peewee", "playhouse", "apsw", "psycopg", "cryptography",
+    },
     "checkpoint.ui": {"checkpoint.core", "checkpoint.ui", "jinja2", "markupsafe", "babel", "qrcode"},
     "checkpoint.story": {"checkpoint.core", "checkpoint.story"},
     # what stands between the record and the edge
@@ -41,7 +44,8 @@ HOUSE: dict[str, set[str]] = {
         "starlette", "jinja2", "markupsafe", "qrcode", "argon2", "cryptography", "fido2", "pyotp", "zxcvbn", "prometheus_client",
     },
     "kiosk": {
-        "checkpoint.config", "checkpoint.core", "checkpoint.decoders", "checkpoint.logs", "checkpoint.ui", "kiosk",
+        "checkpoint.config", "checkpoint.core", "checkpoint.decoders", "checkpoint.headroom", "checkpoint.logs", "checkpoint.ui",
+        "kiosk",
         "starlette", "uvicorn", "peewee", "playhouse", "apsw", "pyzbar", "PIL", "httpx", "jinja2", "markupsafe", "cryptography",
     },
     # the shell, and what plays before the house instead of living in it

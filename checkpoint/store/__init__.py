@@ -17,11 +17,12 @@ from checkpoint.core.loop import Loops, MalformedLoop, parse
 from checkpoint.core.track import Fix
 from checkpoint.store import keys, migrations
 from checkpoint.store.concern import Concern
-from checkpoint.store.database import StorageFailed, open_database
+from checkpoint.store.database import StorageBusy, StorageFailed, StorageFull, open_database
 from checkpoint.store.keys import WrongKey
 from checkpoint.store.ledger import Entry, Gap, Ledger, Outcome, Recorded, SetAside, Signed, entry_of
 from checkpoint.store.positions import Arrived, Positions, Stranger
 from checkpoint.store.registry import Registry
+from checkpoint.store.room import Headroom, Room
 from checkpoint.store.traces import Trace, Traces
 from checkpoint.store.verify import Problem, Verification, verify
 from checkpoint.store.writer import Writer
@@ -35,9 +36,12 @@ __all__ = [
     "Problem",
     "Recorded",
     "Registry",
+    "Room",
     "SetAside",
     "Signed",
+    "StorageBusy",
     "StorageFailed",
+    "StorageFull",
     "Store",
     "Stranger",
     "Trace",
@@ -51,10 +55,17 @@ _KEY_CHECK = "key-check"
 class Store:
     """Ledger, positions and registry of one installation, open. Made by `Store.open`."""
 
-    def __init__(self, path: Path, now: Callable[[], datetime]) -> None:
+    def __init__(self, path: Path, now: Callable[[], datetime], headroom_bytes: int = 0) -> None:
         self.now = now
-        self._db = open_database(path)
-        self._writer = Writer(self._db)
+        self.headroom = Headroom(path.parent, headroom_bytes)
+        try:
+            self._db = open_database(path)
+        except StorageFailed:
+            # Even to open a file takes room: this is what the reserve is for.
+            if not self.headroom.let_go():
+                raise
+            self._db = open_database(path)
+        self._writer = Writer(self._db, self.headroom)
         try:
             self._writer.do(lambda: migrations.migrate(self._db, now()))
             fresh = not self._db.rows("SELECT 1 FROM settings WHERE name = ?", (_KEY_CHECK,))
@@ -73,12 +84,13 @@ class Store:
         self._parsed: dict[str, object] = {}
 
     @classmethod
-    def open(cls, path: Path | str, now: Callable[[], datetime]) -> Store:
+    def open(cls, path: Path | str, now: Callable[[], datetime], headroom_bytes: int = 0) -> Store:
         """Open the database at a path, made and brought up to date when needed; the key file lies beside it.
 
+        When less than `headroom_bytes` are free on its disk, intake is refused (`room.py`); with 0 never by us.
         Raises `StorageFailed` when it cannot be opened, `WrongKey` when the key file is not this database's.
         """
-        return cls(Path(path), now)
+        return cls(Path(path), now, headroom_bytes)
 
     def _check_key(self) -> None:
         mark = self._keys.mark("check", "").hex()
@@ -92,6 +104,10 @@ class Store:
         """Finish what is being written, then close every connection. Nobody may be reading."""
         self._writer.stop()
         self._db.close_all()
+
+    def room(self) -> Room:
+        """How much room there is on the disk, and what is not taken in now for want of it."""
+        return self.headroom.look()
 
     # -- facts --------------------------------------------------------------------------------------------------------
 

@@ -22,11 +22,20 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 # FULL: with NORMAL a power cut loses acknowledged commits. The cache is 16 MiB for each connection.
 _PRAGMAS = {"journal_mode": "wal", "synchronous": "full", "foreign_keys": 1, "cache_size": -16_384}
-BUSY_TIMEOUT_S = 30
+# How long another process may hold the file before we say so. Our own writing never waits: it is one thread.
+BUSY_TIMEOUT_S = 5
 
 
 class StorageFailed(RuntimeError):
     """The disk or the database refused. Nothing that waits for this answer may be taken as held."""
+
+
+class StorageBusy(StorageFailed):
+    """Another program holds the database, or the disk does not come back: a moment later it may be taken in."""
+
+
+class StorageFull(StorageFailed):
+    """There is no room for this."""
 
 
 class Sqlite(APSWDatabase):  # type: ignore[misc]
@@ -55,6 +64,16 @@ class Sqlite(APSWDatabase):  # type: ignore[misc]
                 connection.close()
         # The closing thread's own state still names a connection that is gone.
         self.close()
+
+    def execute_sql(self, sql: str, params: Sequence[object] | None = None) -> Any:
+        """A statement of peewee's; what the disk refused is named as it is on the hot paths."""
+        try:
+            return super().execute_sql(sql, params)
+        except peewee.DatabaseError as error:
+            cause = getattr(error, "orig", None)
+            if isinstance(cause, _THE_DISK):
+                raise _called(cause) from error
+            raise
 
     def rows(self, sql: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
         """All rows of a query, read at once: a cursor left open would hold its snapshot and the WAL with it."""
@@ -88,7 +107,20 @@ class _ours:  # noqa: N801 - reads as a word where it stands
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         if isinstance(error, apsw.Error) and not isinstance(error, apsw.ConstraintError):
-            raise StorageFailed(str(error)) from error
+            raise _called(error) from error
+
+
+# What the file or the disk refused, whatever was asked of it.
+_THE_DISK = (
+    apsw.BusyError, apsw.LockedError, apsw.FullError, apsw.IOError, apsw.CantOpenError, apsw.ReadOnlyError, apsw.CorruptError,
+    apsw.NotADBError,
+)  # fmt: skip
+
+
+def _called(error: apsw.Error) -> StorageFailed:
+    if isinstance(error, apsw.BusyError | apsw.LockedError):
+        return StorageBusy(str(error))
+    return StorageFull(str(error)) if isinstance(error, apsw.FullError) else StorageFailed(str(error))
 
 
 def open_database(path: Path) -> Sqlite:

@@ -5,29 +5,43 @@ savepoint: what fails is rolled back alone and raises to its own caller, its nei
 fails, everybody in it hears `StorageFailed`, and nothing of it is held.
 
 The transaction is `BEGIN IMMEDIATE`: one that reads first and writes later is refused under load.
+
+When a commit takes longer than `PATIENCE_S` (another program holds the file, the disk hangs), whoever comes is refused at
+once instead of waiting in a row that grows; when it failed, the writer knocks until it is let in, and goes on by itself.
+When there is no room, the reserve is let go and the same work is done again.
 """
 
 from __future__ import annotations
 
 import contextlib
+import logging
 import queue
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
+from time import monotonic
 from typing import Any, TypeVar
 
-from checkpoint.store.database import Sqlite, StorageFailed
+from checkpoint.store.database import Sqlite, StorageBusy, StorageFailed, StorageFull
+from checkpoint.store.room import Headroom
+
+log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 _Waiting = tuple[Callable[[], Any], "Future[Any]"]
 MOST_PER_COMMIT = 500
+PATIENCE_S = 2.0
+KNOCK_EVERY_S = 0.2
 
 
 class Writer:
     """Runs work on the writing connection, in the order it was handed in."""
 
-    def __init__(self, database: Sqlite) -> None:
+    def __init__(self, database: Sqlite, headroom: Headroom) -> None:
         self._database = database
+        self._headroom = headroom
+        # Since when a commit is under way, or is waited for in vain.
+        self._since: float | None = None
         self._queue: queue.SimpleQueue[_Waiting | None] = queue.SimpleQueue()
         self._closed = False
         self._closing = threading.Lock()
@@ -40,8 +54,16 @@ class Writer:
         with self._closing:
             if self._closed:
                 raise StorageFailed("the store is closed")
+            if self.stuck:
+                raise StorageBusy("what came before is not written yet")
             self._queue.put((work, future))
         return future
+
+    @property
+    def stuck(self) -> bool:
+        """Whether writing does not go on, and whoever comes now is refused."""
+        since = self._since
+        return since is not None and monotonic() - since > PATIENCE_S
 
     def do(self, work: Callable[[], T]) -> T:
         """Hand work in and wait until it is durable."""
@@ -61,21 +83,54 @@ class Writer:
     def _run(self) -> None:
         self._database.writes()
         while (first := self._queue.get()) is not None:
-            group, last = [first], False
-            while len(group) < MOST_PER_COMMIT:
-                try:
-                    waiting = self._queue.get_nowait()
-                except queue.Empty:
-                    break
-                if waiting is None:
-                    last = True
-                    break
-                group.append(waiting)
-            self._commit(group)
-            if last:
-                break
+            group = [first, *self._waiting(MOST_PER_COMMIT - 1)]
+            # From here on nobody takes their work back: an answer that nobody waits for must not end this thread.
+            group = [(work, future) for work, future in group if future.set_running_or_notify_cancel()]
+            self._since = monotonic()
+            failed = self._commit(group)
+            if isinstance(failed, StorageFull) and self._headroom.let_go():
+                failed = self._commit(group)
+            if failed is not None:
+                for _, future in group:
+                    future.set_exception(_said_to_one(failed))
+                if self.stuck:
+                    self._knock()
+            elif not self._headroom.laid:
+                self._headroom.lay()
+            self._since = None
 
-    def _commit(self, group: list[_Waiting]) -> None:
+    def _waiting(self, most: int) -> list[_Waiting]:
+        """What else waits now, up to the end if the end was told."""
+        found: list[_Waiting] = []
+        while len(found) < most:
+            try:
+                waiting = self._queue.get_nowait()
+            except queue.Empty:
+                break
+            if waiting is None:
+                self._queue.put(None)  # nothing is handed in after it
+                break
+            found.append(waiting)
+        return found
+
+    def _knock(self) -> None:
+        """Wait until the database takes something in again. Who waits already is told that nothing of theirs is held."""
+        log.error("the database does not let us write: what comes is refused until it does")
+        while not self._closed:
+            for _, future in self._waiting(MOST_PER_COMMIT):
+                if future.set_running_or_notify_cancel():
+                    future.set_exception(StorageBusy("the database does not let us write"))
+            try:
+                self._database.run("BEGIN IMMEDIATE")
+                self._database.run("ROLLBACK")
+            except StorageFailed:
+                threading.Event().wait(KNOCK_EVERY_S)
+                continue
+            log.error("the database lets us write again")
+            break
+
+    def _commit(self, group: list[_Waiting]) -> StorageFailed | None:
+        """Do a group's work in one transaction and answer it; or answer nobody, and return why."""
         run = self._database.run
         done: list[tuple[Future[Any], Any, BaseException | None]] = []
         try:
@@ -84,6 +139,8 @@ class Writer:
                 run("SAVEPOINT work")
                 try:
                     done.append((future, work(), None))
+                except StorageFull:
+                    raise  # there may be room in a moment: then it is done again, with all the others
                 except Exception as error:  # noqa: BLE001 - handed to the one who asked, who raises it
                     run("ROLLBACK TO work")
                     done.append((future, None, error))
@@ -92,13 +149,19 @@ class Writer:
         except Exception as error:  # noqa: BLE001 - handed to everybody who waits for this commit
             with contextlib.suppress(StorageFailed):
                 run("ROLLBACK")
-            for _, future in group:
-                failed = StorageFailed(f"the commit failed: {error}")
-                failed.__cause__ = error
-                future.set_exception(failed)
-            return
+            failed = error if isinstance(error, StorageFailed) else StorageFailed(str(error))
+            failed.__cause__ = error.__cause__ if failed is error else error
+            return failed
         for future, result, refused in done:
             if refused is None:
                 future.set_result(result)
             else:
                 future.set_exception(refused)
+        return None
+
+
+def _said_to_one(failed: StorageFailed) -> StorageFailed:
+    """A failure of all as an error for one: an error that many raise at once would grow a traceback of them all."""
+    said = type(failed)(f"the commit failed: {failed}")
+    said.__cause__ = failed
+    return said

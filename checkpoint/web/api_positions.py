@@ -2,7 +2,8 @@
 
 The law of this file: an app that is refused keeps its oldest message at the head of its queue and sends nothing behind it. So a
 known device is answered 200 whatever it sent, and what could not be used is kept aside; refused is only what its owner can mend:
-no device number (400), a number that is bound to no truck (404, the position kept apart until it is), and no room (503).
+no device number (400), a number that is bound to no truck (404, the position kept apart until it is), and no room (503; 507
+for a full disk).
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from starlette.responses import Response
 
 from checkpoint.core.facts import Fact, HelpCalled, digest_id
 from checkpoint.decoders import osmand
+from checkpoint.store import StorageFull
 from checkpoint.web.access import ANYONE, Rule
 from checkpoint.web.api import answer
 from checkpoint.web.house import House, house_of
@@ -39,7 +41,14 @@ async def take_osmand(request: Request) -> Response:
 
 
 def _take(house: House, message: osmand.Message, received: bytes, received_at: datetime) -> None:
-    taken = house.intake.take_fixes(message.fixes)
+    try:
+        taken = house.intake.take_fixes(message.fixes)
+    except StorageFull:
+        # There is no room for where a truck is; for a driver who calls for help there is.
+        vehicle = house.intake.vehicle_of(message.device, received_at)
+        if message.alarm == "sos" and vehicle is not None:
+            _call_help(house, message, vehicle, received, received_at)
+        raise
     if taken.refused:
         raise Problem(503, "busy", headers={"Retry-After": str(RETRY_S)})
     vehicle = house.intake.vehicle_of(message.device, received_at)

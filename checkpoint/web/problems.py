@@ -1,8 +1,8 @@
 """What went wrong, told to the one who asked: in their language, with what to do, as RFC 9457 JSON or as a page.
 
 The law of this file: an error is raised as `Problem(status, key)`; its words are the catalogue's `problem.<key>.title` and
-`.detail`. Whatever else is raised is ours: it is logged with the id of the request, and the asker sees that
-id and nothing more.
+`.detail`. What the store could not keep is answered as just that, with when to come again. Whatever else is raised is ours: it
+is logged with the id of the request, and the asker sees that id and nothing more.
 A problem's `type` is an address of ours (`/problems/<key>`) under which a person reads what it is and what to do; `instance`
 names the one request.
 """
@@ -19,6 +19,7 @@ from starlette.responses import Response
 from starlette.routing import Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from checkpoint.store import StorageBusy, StorageFailed, StorageFull
 from checkpoint.ui import Texts, texts
 from checkpoint.web.house import house_of
 from checkpoint.web.page import language_of, render
@@ -117,6 +118,20 @@ def _allowed(request: Request) -> str:
     return ", ".join(sorted(found))
 
 
+# (status, key, seconds after which to come again) of what the store could not keep; the first that fits.
+_NOT_HELD: tuple[tuple[type[StorageFailed], int, str, int], ...] = (
+    (StorageFull, 507, "no-room", 60),
+    (StorageBusy, 503, "storage-busy", 5),
+    (StorageFailed, 503, "storage-failed", 30),
+)
+
+
+def not_held(error: StorageFailed) -> Problem:
+    """The answer for what the store could not keep, or not read."""
+    status, key, again_s = next((s, k, a) for kind, s, k, a in _NOT_HELD if isinstance(error, kind))
+    return Problem(status, key, headers={"Retry-After": str(again_s)}, again=again_s)
+
+
 class Ours:
     """Catches what nobody else did, outside of everything: logs it with the id of the request and answers with that id."""
 
@@ -137,6 +152,14 @@ class Ours:
 
         try:
             await self.app(scope, receive, sending)
+        except StorageFailed as error:
+            if begun:
+                raise
+            told = not_held(error)
+            # The store says itself, once, that its disk is full or held by another: not again at every request.
+            if told.key == "storage-failed":
+                _log.exception("the store failed")
+            await (await answer(Request(scope), told))(scope, receive, sending)
         except Exception:
             if begun:
                 raise

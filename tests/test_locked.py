@@ -1,0 +1,131 @@
+"""A database that another program holds: everybody is told so at once, nothing is lost, and then it goes on by itself."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+
+import httpx
+import pytest
+
+from checkpoint.store import Store, database, writer
+from checkpoint.web.access import digest, first_passwords
+from checkpoint.web.app import create_app
+from tests.ground import T0, Still, store_in
+from tests.served import serving
+from tests.witness import FakeKiosk
+
+POSITION = "/api/v1/positions/osmand?id=phone-1&lat=28.1&lon=120.6&timestamp=1777773600"
+_HOLDS = """
+import sys, apsw
+held = apsw.Connection(sys.argv[1])
+held.execute("BEGIN EXCLUSIVE")
+print("held", flush=True)
+sys.stdin.read()
+held.execute("ROLLBACK")
+"""
+
+
+@contextmanager
+def held_by_another(path: Path) -> Iterator[None]:
+    """Another process has the database to itself for as long as the block lasts."""
+    with subprocess.Popen(
+        [sys.executable, "-c", _HOLDS, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as holding:
+        assert holding.stdout is not None
+        assert holding.stdout.readline().strip() == "held"
+        yield
+        holding.communicate("")
+
+
+@pytest.fixture
+def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
+    monkeypatch.setattr(database, "BUSY_TIMEOUT_S", 0.6)
+    monkeypatch.setattr(writer, "PATIENCE_S", 0.3)
+    store = store_in(tmp_path, Still())
+    yield store
+    store.close()
+
+
+def enrolled(store: Store, name: str) -> FakeKiosk:
+    """A kiosk that calls with the key `key-<name>`."""
+    kiosk = FakeKiosk(store.registry.add_kiosk("panqiao", digest(name), T0 + timedelta(days=1)).id, "panqiao")
+    store.registry.enrol_kiosk(digest(name), kiosk.public_key, digest(f"key-{name}"))
+    return kiosk
+
+
+def until_taken(client: httpx.Client, name: str, body: bytes) -> httpx.Response:
+    """A kiosk sends what was not acknowledged again, until it is."""
+    for _ in range(200):
+        answer = client.post("/api/v1/facts", content=body, headers={"Authorization": f"Bearer key-{name}"})
+        if answer.status_code != 503:
+            break
+        threading.Event().wait(0.05)
+    return answer
+
+
+def test_who_finds_the_database_held_is_told_when_to_come_again_and_nothing_is_lost(tmp_path: Path, store: Store) -> None:
+    first_passwords(store, "secret-word")
+    kiosks = {f"k{i}": enrolled(store, f"k{i}") for i in range(4)}
+    before = store.last_number()
+    waiting: list[tuple[str, bytes]] = []
+    for name, kiosk in kiosks.items():
+        links = [kiosk.tell(f"{name}-{i}", T0, station="panqiao") for i in range(5)]
+        waiting += [(name, kiosk.body(link, head=kiosk.head(link["seq"], link["hash"]))) for link in links]
+
+    async def ask(client: httpx.AsyncClient, name: str, body: bytes) -> httpx.Response:
+        return await client.post("/api/v1/facts", content=body, headers={"Authorization": f"Bearer key-{name}"})
+
+    async def everything(address: str) -> tuple[list[httpx.Response], list[httpx.Response]]:
+        limits = httpx.Limits(max_connections=200)
+        async with httpx.AsyncClient(base_url=address, limits=limits, timeout=60) as client:
+            asked = [ask(client, name, body) for name, body in waiting]
+            asked += [client.get(POSITION) for _ in range(60)]
+            asked += [client.post("/api/v1/session", json={"role": "laboratory", "password": "secret-word"})]
+            page = {"Accept": "text/html", "Accept-Language": "zh"}
+            form = {"role": "laboratory", "password": "secret-word", "name": "x"}
+            asked += [client.post("/sign-in", data=form, headers=page)]
+            first = await asyncio.gather(*asked)
+            again = await asyncio.gather(*(ask(client, name, body) for name, body in waiting), client.get("/livez"))
+            return first, again
+
+    with serving(create_app(store, store.now)) as address:
+        with held_by_another(tmp_path / "checkpoint.db"):
+            first, again = asyncio.run(everything(address))
+            threads = threading.active_count()
+            again += asyncio.run(everything(address))[1]
+            assert threading.active_count() <= threads, "who is refused at once keeps no thread"
+        for answer in (*first, *again):
+            if answer.url.path == "/livez":
+                assert answer.status_code == 200, "what is held can still be read"
+                continue
+            assert answer.status_code == 503, answer.text
+            assert int(answer.headers["Retry-After"]) > 0
+        page = first[-1]
+        assert page.headers["Content-Type"].startswith("text/html")
+        assert "服务器暂时无法写入" in page.text
+        assert first[0].json()["title"] == "服务器暂时无法写入"
+        with httpx.Client(base_url=address) as client:
+            for name, body in waiting:
+                assert until_taken(client, name, body).status_code == 200
+            assert client.get(POSITION).status_code == 404, "kept apart: a phone that nobody bound"
+    assert store.last_number() == before + len(waiting)
+    assert store.verify().ok
+    assert len(store.strangers()) == 1
+
+
+def test_who_gave_up_waiting_does_not_end_the_writer(store: Store) -> None:
+    hold = threading.Event()
+    first = store._writer.submit(lambda: hold.wait(5))
+    given_up = store._writer.submit(lambda: store._db.run("INSERT INTO settings VALUES ('given', 'up')"))
+    assert given_up.cancel()
+    hold.set()
+    assert first.result(5)
+    store.registry.set_setting("next", "one")
+    assert (store.registry.setting("given"), store.registry.setting("next")) == ("", "one")
