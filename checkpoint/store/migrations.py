@@ -200,6 +200,32 @@ MIGRATIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
             "CREATE INDEX traces_hour ON traces (hour)",
         ),
     ),
+    (
+        "programs",
+        (
+            """CREATE TABLE api_tokens (
+                id TEXT PRIMARY KEY,
+                token_hash TEXT NOT NULL UNIQUE,
+                name BLOB NOT NULL,
+                role TEXT NOT NULL,
+                office TEXT NOT NULL,
+                writes INTEGER NOT NULL,
+                made_by TEXT NOT NULL,
+                created_at BIGINT NOT NULL,
+                expires_at BIGINT NOT NULL,
+                used_at BIGINT,
+                revoked_at BIGINT)""",
+            """CREATE TABLE kept_answers (
+                caller TEXT NOT NULL,
+                key TEXT NOT NULL,
+                asked TEXT NOT NULL,
+                turn TEXT NOT NULL,
+                begun_at BIGINT NOT NULL,
+                answer BLOB,
+                PRIMARY KEY (caller, key))""",
+            "CREATE INDEX kept_answers_begun_at ON kept_answers (begun_at)",
+        ),
+    ),
 )
 
 

@@ -155,7 +155,41 @@ class Chores(Table):
     failures = p.IntegerField()
 
 
+class ApiTokens(Table):
+    """What other people's programs come in with."""
+
+    id = p.TextField(primary_key=True)
+    token_hash = p.TextField(unique=True)
+    name = p.BlobField()
+    role = p.TextField()
+    office = p.TextField()
+    writes = p.IntegerField()
+    made_by = p.TextField()
+    created_at = p.BigIntegerField()
+    expires_at = p.BigIntegerField()
+    used_at = p.BigIntegerField(null=True)
+    revoked_at = p.BigIntegerField(null=True)
+
+    class Meta:
+        table_name = "api_tokens"
+
+
+class KeptAnswers(Table):
+    """Answers to what was asked under a caller's own key, to be given again; encrypted."""
+
+    caller = p.TextField()
+    key = p.TextField()
+    asked = p.TextField()
+    turn = p.TextField()
+    begun_at = p.BigIntegerField()
+    answer = p.BlobField(null=True)
+
+    class Meta:
+        primary_key = p.CompositeKey("caller", "key")
+        table_name = "kept_answers"
+
+
 TABLES = (
     People, Carriers, Laboratories, Staff, Kiosks, Issuers, Serials, Devices, Links, Sessions, Passwords, Settings, PassSeeds,
-    Chores,
+    Chores, ApiTokens, KeptAnswers,
 )  # fmt: skip

@@ -1,8 +1,9 @@
 """Who is calling, and may they: the gate before every route.
 
 The law of this file: a route is a `Rule` and names who may call it; nothing is reachable that is not in the table, and nobody
-passes who is not named. Three ways to say who one is: a session cookie (people), a bearer token (machines with a session), a
-kiosk's own key. A role that acts in a browser acts from our own pages only: a request that another site set off is refused.
+passes who is not named. Ways to say who one is: a session cookie (people), a bearer token (programs: of a session, or one made
+for the program, which opens the API and no page), a kiosk's own key. A role that acts in a browser acts from our own pages
+only: a request that another site set off is refused.
 
 A driver's session lives in a cookie of its own, so that a coordinator may try a driver's link in the same browser.
 """
@@ -14,7 +15,7 @@ import secrets
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from datetime import timedelta
-from functools import cache
+from functools import cache, partial
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlsplit
 
@@ -26,6 +27,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 from starlette.types import Message, Receive
 
+from checkpoint.web import idempotency
 from checkpoint.web.house import House, house_of
 from checkpoint.web.problems import Problem, wants_page
 
@@ -38,15 +40,21 @@ ADMINISTRATOR, COORDINATOR, CARRIER, LABORATORY, STATION, DRIVER, KIOSK, ANYONE 
 )  # fmt: skip
 ROLES = (ADMINISTRATOR, COORDINATOR, CARRIER, LABORATORY, STATION, DRIVER, KIOSK, ANYONE)
 WITH_PASSWORD = (COORDINATOR, CARRIER, LABORATORY)
+# What an API token begins with: whoever finds one in a log or a repository knows what it is.
+BEGINS_WITH = "checkpoint_"
+# How often it is noted that a token was used: each time would cost a commit.
+NOTED_EVERY = timedelta(minutes=5)
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 SESSION = timedelta(hours=12)
+# How programs say who they are: a token that no site can make a browser send.
+PROGRAMS = ("bearer", "token")
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Caller:
     """Who is calling. `who` is the id within the role (carrier, kiosk, pass), `name` what the person gave at sign-in,
-    `by` the pseudonym their facts carry, `kiosk` the kiosk itself, as the gate read it."""
+    `by` the pseudonym their facts carry, `kiosk` the kiosk itself, as the gate read it; `writes`: it may change things."""
 
     role: str
     who: str = ""
@@ -54,6 +62,7 @@ class Caller:
     by: str = ""
     way: str = ""
     kiosk: Kiosk | None = None
+    writes: bool = True
 
     @property
     def witness(self) -> str:
@@ -106,12 +115,25 @@ def guarded(rule: Rule) -> Route:
             if request.method == "GET" and wants_page(request):
                 return RedirectResponse(f"/sign-in?next={quote(request.url.path)}", 303)
             raise Problem(401, "sign-in", headers={"WWW-Authenticate": "Bearer"})
-        if request.method not in SAFE and caller.way != "bearer" and _from_elsewhere(request):
+        if request.method not in SAFE and caller.way not in PROGRAMS and _from_elsewhere(request):
             raise Problem(403, "other-site")
-        return await rule.endpoint(Request(request.scope, _limited(request, rule.body_bytes)))
+        if caller.way == "token":
+            _within_its_scope(request, caller)
+        counted = Request(request.scope, _limited(request, rule.body_bytes))
+        if request.method not in SAFE and idempotency.KEY in request.headers and caller.role != ANYONE:
+            return await idempotency.once(counted, f"{caller.role}|{caller.who}|{caller.by}", rule.endpoint)
+        return await rule.endpoint(counted)
 
     endpoint.__name__ = getattr(rule.endpoint, "__name__", "endpoint")
     return Route(rule.path, endpoint, methods=list(rule.methods))
+
+
+def _within_its_scope(request: Request, caller: Caller) -> None:
+    """A program's token opens the API, and for writing only when it was made for that."""
+    if not request.url.path.startswith("/api/"):
+        raise Problem(403, "token-pages")
+    if request.method not in SAFE and not caller.writes:
+        raise Problem(403, "token-reads")
 
 
 def _admitted(callers: Iterable[Caller], rule: Rule) -> Caller | None:
@@ -131,7 +153,8 @@ async def _callers(request: Request, house: House) -> list[Caller]:
         kiosk = house.store.registry.kiosk_by_key(digest(token.strip()))
         if kiosk is not None:
             return [Caller(role=KIOSK, who=kiosk.id, way="bearer", kiosk=kiosk)]
-        by_token = await run_in_threadpool(_by_session, house, token.strip(), "bearer")
+        known = partial(_by_session, way="bearer") if not token.startswith(BEGINS_WITH) else _by_api_token
+        by_token = await run_in_threadpool(known, house, token.strip())
         return [by_token] if by_token else []  # a wrong token is wrong: cookies do not mend it
     for name in (cookie_name(house, COORDINATOR), cookie_name(house, DRIVER)):
         token = request.cookies.get(name, "")
@@ -152,6 +175,17 @@ def _by_session(house: House, token: str, way: str) -> Caller | None:
     else:
         by = f"{session.role}-{hashlib.sha256(session.name.encode()).hexdigest()[:6]}" if session.name else session.role
     return Caller(role=session.role, who=session.who, name=session.name, by=by, way=way)
+
+
+def _by_api_token(house: House, text: str) -> Caller | None:
+    registry, now = house.store.registry, house.now()
+    token = registry.api_token(digest(text))
+    if token is None or not token.opens(now):
+        return None
+    if token.used_at is None or now - token.used_at >= NOTED_EVERY:
+        registry.api_token_used(token.id)
+    who = token.office or token.role
+    return Caller(role=token.role, who=who, name=token.name, by=token.id, way="token", writes=token.writes)
 
 
 def _from_elsewhere(request: Request) -> bool:

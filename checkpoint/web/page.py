@@ -24,6 +24,7 @@ PAGES.globals["menu"] = (
     ("stations", "/stations", ("coordinator",)),
     ("aside", "/aside", ("coordinator",)),
     ("lab", "/lab", ("laboratory",)),
+    ("api", "/tokens", ("administrator", "coordinator", "carrier", "laboratory")),
 )
 
 

@@ -21,6 +21,7 @@ from checkpoint.web import (
     problem_pages,
     sign_in,
     stations,
+    tokens,
 )
 from checkpoint.web.access import Rule
 from checkpoint.web.static import ROUTES as STATIC
@@ -41,4 +42,5 @@ TABLE: tuple[Rule, ...] = (
     *driver.ROUTES,
     *driver_reads.ROUTES,
     *problem_pages.ROUTES,
+    *tokens.ROUTES,
 )

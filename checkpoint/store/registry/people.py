@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from checkpoint.store.registry.shelf import Shelf, new_id
-from checkpoint.store.tables import Carriers, Laboratories, People, Staff
+from checkpoint.store.tables import ApiTokens, Carriers, Laboratories, People, Staff
 
 _AT_ONCE = 400
 
@@ -81,11 +81,15 @@ class PeopleShelf(Shelf):
         return [self._person(row) for row in rows]
 
     def names(self, ids: Iterable[str]) -> dict[str, str]:
-        """Names by pseudonym, of people and staff alike; unknown ones are left out."""
+        """Names by pseudonym, of people, staff and programs alike; unknown ones are left out."""
         wanted = set(ids)
         found = {person.id: person.name for person in self.people(wanted)}
         if len(found) < len(wanted):
             found.update({member.id: member.name for member in self.staff(active=None) if member.id in wanted})
+        for program in sorted(name for name in wanted if name.startswith("token-")):
+            row = self._one(ApiTokens.select(ApiTokens.name).where(ApiTokens.id == program))
+            if row is not None:
+                found[program] = self._keys.decrypt(bytes(row["name"]), f"api_tokens.name:{program}")
         return found
 
     def _person(self, row: dict[str, Any]) -> Person:
