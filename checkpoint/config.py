@@ -148,6 +148,10 @@ def _megabytes(text: str) -> int:
     return int(text)
 
 
+def _hosts(text: str) -> tuple[str, ...]:
+    return tuple(_host(part.strip().lower()) for part in text.split(",") if part.strip())
+
+
 def _clock(text: str) -> Now:
     if not text:
         return utc_now
@@ -202,6 +206,13 @@ SETTINGS: tuple[Setting, ...] = (
         default="",
         purpose="addresses or networks of the proxies before the server, with commas between: only they are believed who asks",
     ),
+    Setting(
+        name="HOSTS",
+        cast=_hosts,
+        default="",
+        purpose="further names by which the server may be called, with commas between; its own address and that of"
+        " `CHECKPOINT_PUBLIC_URL` need not be said",
+    ),
     Setting(name="LOGS", cast=_logs, default="text", purpose="how server and kiosk log: `text` for people, `json` for machines"),
     Setting(
         name="CLOCK",
@@ -230,6 +241,7 @@ class Config:
     server_url: str
     first_password: str
     proxies: tuple[IPv4Network | IPv6Network, ...]
+    hosts: tuple[str, ...]
     logs: str
     now: Now
 

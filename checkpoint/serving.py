@@ -11,6 +11,7 @@ import signal
 import socket
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from urllib.parse import urlsplit
 
 import uvicorn
 from starlette.applications import Starlette
@@ -22,7 +23,7 @@ from checkpoint.store import Store
 from checkpoint.watch import Watch
 from checkpoint.web.access import first_passwords
 from checkpoint.web.app import create_app
-from checkpoint.web.edge import Edge
+from checkpoint.web.edge import LOCAL, Edge, name_of
 from checkpoint.web.hub import Hub
 
 GRACE_S = 4
@@ -63,6 +64,12 @@ def chores_of(store: Store, config: Config) -> tuple[Chore, ...]:
     return ()
 
 
+def edge_of(config: Config) -> Edge:
+    """The edge as the settings draw it."""
+    public = name_of(urlsplit(config.public_url).netloc)
+    return Edge(proxies=config.proxies, hosts=LOCAL | {public, config.host.lower(), *config.hosts})
+
+
 def serve(config: Config, begun: Callable[[dict[str, str]], None], sockets: Sequence[socket.socket] = ()) -> int:
     """Run the server until it is told to end. `begun` is told the passwords made at a first start, by role, once it listens.
 
@@ -87,7 +94,7 @@ def serve(config: Config, begun: Callable[[dict[str, str]], None], sockets: Sequ
             chores=chores,
             public_url=config.public_url,
             front_end=config.front_end,
-            edge=Edge(proxies=config.proxies),
+            edge=edge_of(config),
         )
         server = Server(app, begun=lambda: begun(made), ending=hub.close)
         # uvicorn hands the signal on when it has ended: as an exception, so that the store is closed as well.

@@ -15,6 +15,7 @@ from checkpoint.store import Store
 from checkpoint.watch import Watch
 from checkpoint.web import access
 from checkpoint.web.app import create_app
+from checkpoint.web.edge import Edge
 from checkpoint.web.house import House
 from tests.fleet import NOW, Fleet, StillWatch, fleet
 
@@ -43,7 +44,14 @@ class Desk:
 
 
 @contextmanager
-def desk(folder: Path, *, told: Fleet | None = None, public_url: str = BASE, front_end: Path | None = None) -> Iterator[Desk]:
+def desk(
+    folder: Path,
+    *,
+    told: Fleet | None = None,
+    public_url: str = BASE,
+    front_end: Path | None = None,
+    hosts: frozenset[str] | None = None,
+) -> Iterator[Desk]:
     """A server with a fleet on its road (none: an empty one is `Fleet({}, ())`)."""
 
     def now() -> datetime:
@@ -55,6 +63,7 @@ def desk(folder: Path, *, told: Fleet | None = None, public_url: str = BASE, fro
         for fact in told.facts:
             store.record(fact)
         watch = cast("Watch", StillWatch(told.looks))
-        yield Desk(create_app(store, now, watch=watch, public_url=public_url, front_end=front_end), store, told)
+        edge = Edge(hosts=hosts)
+        yield Desk(create_app(store, now, watch=watch, public_url=public_url, front_end=front_end, edge=edge), store, told)
     finally:
         store.close()

@@ -16,7 +16,8 @@ from starlette.testclient import TestClient
 from checkpoint.store import Store
 from checkpoint.web import access
 from checkpoint.web.access import ANYONE, CARRIER, COORDINATOR, DRIVER, KIOSK, LABORATORY, ROLES, STATION, Rule
-from checkpoint.web.app import POLICY, create_app
+from checkpoint.web.app import create_app
+from checkpoint.web.headers import POLICY
 from checkpoint.web.routes import TABLE
 from checkpoint.web.throttle import FREE_TRIES, Throttle
 from tests.desk import BASE, HTML, Desk, desk

@@ -10,7 +10,6 @@ from pathlib import Path
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from checkpoint.chores import Chores
 from checkpoint.config import Now, utc_now
@@ -21,53 +20,14 @@ from checkpoint.store import Store
 from checkpoint.ui import texts
 from checkpoint.watch import Watch
 from checkpoint.web.access import guarded
-from checkpoint.web.edge import Edge
+from checkpoint.web.edge import Called, Edge
 from checkpoint.web.feed import Feed
+from checkpoint.web.headers import Headers
 from checkpoint.web.house import House
 from checkpoint.web.hub import Hub
 from checkpoint.web.problems import Ours, Problem, on_http, on_problem
 from checkpoint.web.routes import TABLE
 from checkpoint.web.throttle import Throttle
-
-# MapLibre draws pictures from blobs and starts its worker from our own address; nothing is ever asked of another origin.
-POLICY = "; ".join(
-    (
-        "default-src 'none'", "script-src 'self'", "style-src 'self'", "img-src 'self' data: blob:", "font-src 'self'",
-        "connect-src 'self'", "worker-src 'self'", "manifest-src 'self'", "media-src 'self'", "form-action 'self'",
-        "frame-ancestors 'none'", "base-uri 'none'",
-    )
-)  # fmt: skip
-HEADERS = {
-    "Content-Security-Policy": POLICY,
-    "Permissions-Policy": "camera=(self), geolocation=(self), microphone=(), payment=(), usb=()",
-    "Referrer-Policy": "same-origin",
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Cross-Origin-Resource-Policy": "same-origin",
-}
-
-
-class Headers:
-    """Puts on every answer what keeps a browser from being turned against its owner."""
-
-    def __init__(self, app: ASGIApp, secure: bool) -> None:
-        self.app = app
-        headers = {**HEADERS, "Strict-Transport-Security": "max-age=31536000"} if secure else HEADERS
-        # As they go over the wire, once for all answers.
-        self.headers = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request."""
-
-        async def sending(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                there = message.setdefault("headers", [])
-                names = {name for name, _ in there}
-                there += [header for header in self.headers if header[0] not in names]
-            await send(message)
-
-        await self.app(scope, receive, sending if scope["type"] == "http" else send)
 
 
 def create_app(
@@ -117,6 +77,7 @@ def create_app(
             Middleware(Logged, proxies=edge.proxies),
             Middleware(Headers, secure=house.secure),
             Middleware(Ours),
+            Middleware(Called, hosts=edge.hosts),
         ],
         exception_handlers={Problem: on_problem, HTTPException: on_http},
         lifespan=lifespan,

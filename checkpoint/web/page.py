@@ -52,5 +52,7 @@ def render(request: Request, template: str, *, status: int = 200, zone: ZoneInfo
     response.headers["Content-Language"] = lang
     response.headers["Cache-Control"] = "no-store"
     if request.query_params.get("lang") == lang:
-        response.set_cookie(LANGUAGE_COOKIE, lang, max_age=365 * 86400, samesite="lax", secure=house_of(request).secure)
+        response.set_cookie(
+            LANGUAGE_COOKIE, lang, max_age=365 * 86400, samesite="lax", secure=house_of(request).secure, httponly=True
+        )
     return response

@@ -133,7 +133,7 @@ def not_held(error: StorageFailed) -> Problem:
 
 
 class Ours:
-    """Catches what nobody else did, outside of everything: logs it with the id of the request and answers with that id."""
+    """Catches what nobody else did, outside of every route: logs it with the id of the request and answers with that id."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -160,6 +160,10 @@ class Ours:
             if told.key == "storage-failed":
                 _log.exception("the store failed")
             await (await answer(Request(scope), told))(scope, receive, sending)
+        except Problem as problem:  # one that was raised before any route
+            if begun:
+                raise
+            await (await answer(Request(scope), problem))(scope, receive, sending)
         except Exception:
             if begun:
                 raise
