@@ -29,7 +29,8 @@ from checkpoint.bindings import Bindings, book_of
 from checkpoint.core import facts
 from checkpoint.core.facts import DeviceBound, Fact, Malformed, ResultReported, ResultValue, SwabTaken, digest_id, subjects
 from checkpoint.core.track import Fix
-from checkpoint.store import Entry, Gap, Outcome, Signed, Store
+from checkpoint.store import Entry, Gap, Head, Outcome, Signed, Store, Taken
+from checkpoint.store.ledger import link_hash
 from checkpoint.store.registry import Kiosk
 from checkpoint.store.verify import head_message
 
@@ -88,13 +89,30 @@ class Missing(msgspec.Struct, frozen=True, kw_only=True):
     last: int
 
 
+class HeldTo(msgspec.Struct, frozen=True, kw_only=True):
+    """The end of the kiosk's chain as the server holds it: what the kiosk knows beyond it, the server has lost. `seq` is 0
+    and the hash empty when nothing is held."""
+
+    seq: int
+    hash: str
+
+
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
     """What became of a kiosk's batch. `held` names also what was held before."""
 
     held: tuple[str, ...]
     set_aside: tuple[Aside, ...]
     gaps: tuple[Missing, ...]
+    head: HeldTo
     server_time: datetime
+
+
+class ReturnedFact(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of a fact that a kiosk was told and told back, by the number it had: `held` (again, or all along), `aside`
+    (kept, but not as a fact), `refused` (not kept: the stamp is not ours)."""
+
+    number: int
+    state: Literal["held", "aside", "refused"]
 
 
 class ResultTaken(msgspec.Struct, frozen=True, kw_only=True):
@@ -127,6 +145,7 @@ class _Sent(msgspec.Struct, frozen=True):
     prev: str
     hash: str
     fact: msgspec.Raw
+    again: bool = False
 
 
 class _Head(msgspec.Struct, frozen=True):
@@ -139,6 +158,18 @@ class _Batch(msgspec.Struct, frozen=True):
     entries: tuple[msgspec.Raw, ...] = ()
     head: _Head | None = None
     sent_at: datetime | None = None
+
+
+class _ToldBack(msgspec.Struct, frozen=True):
+    number: int
+    seq: _Seq
+    prev: str
+    stamp: str
+    fact: msgspec.Raw
+
+
+class _ToldBackAll(msgspec.Struct, frozen=True):
+    facts: tuple[_ToldBack, ...]
 
 
 class _Result(msgspec.Struct, frozen=True):
@@ -170,7 +201,7 @@ class Begun(NamedTuple):
     entries: list[Entry]
     offset_s: float | None
     clock_is_news: bool
-    taken: Future[tuple[list[Outcome], list[Gap]]]
+    taken: Future[Taken]
 
 
 def _clock_is_news(kiosk: Kiosk, offset_s: float | None, now: datetime) -> bool:
@@ -231,7 +262,7 @@ class Intake:
     def finish_batch(self, begun: Begun) -> Answer:
         """The second half: what became of each entry, once it is on the disk."""
         kiosk, entries = begun.kiosk, begun.entries
-        outcomes, gaps = begun.taken.result()
+        outcomes, gaps, head = begun.taken.result()
         if begun.clock_is_news:
             self._store.registry.kiosk_seen(kiosk.id, begun.offset_s)
         held = [(e.fact, o) for e, o in zip(entries, outcomes, strict=True) if o.held and e.fact is not None]
@@ -243,7 +274,8 @@ class Intake:
                 for e, o in zip(entries, outcomes, strict=True)
                 if not o.held
             ),
-            gaps=tuple(Missing(first=gap.first, last=gap.last) for gap in gaps),
+            gaps=missing(gaps),
+            head=held_to(head),
             server_time=self._now(),
         )
 
@@ -273,6 +305,28 @@ class Intake:
         if not isinstance(what, AT_STATIONS | facts.Voided):
             return f"{type(what).__name__} is not witnessed at a station"
         return ""
+
+    def take_returned(self, kiosk: Kiosk, body: bytes) -> list[ReturnedFact]:
+        """Take in what a kiosk was told and we have lost since (`POST /api/v1/returned`), answered in its order. Raises
+        `Malformed`. The stamp under each shows that we held it, whoever witnessed it."""
+        told = _decoded(body, _ToldBackAll, "$").facts
+        if len(told) > MOST_ENTRIES:
+            raise Malformed(f"at most {MOST_ENTRIES} facts at once wanted - at `$.facts`")
+        answers = {one.number: ReturnedFact(number=one.number, state="refused") for one in told}
+        entries: dict[int, Entry] = {}
+        for one in told:
+            try:
+                fact = facts.decode(bytes(one.fact))
+            except Malformed:
+                continue
+            entry = _told_entry(kiosk, one, fact)
+            if self._store.is_our_stamp(entry, one.stamp):
+                entries[one.number] = entry if fact.witness.startswith("kiosk:") else _unchained(entry)
+        outcomes = self._store.append(list(entries.values()))
+        for number, outcome in zip(entries, outcomes, strict=True):
+            answers[number] = ReturnedFact(number=number, state="held" if outcome.held else "aside")
+        self._noticed(_vehicles(e.fact for e, o in zip(entries.values(), outcomes, strict=True) if o.held and e.fact is not None))
+        return [answers[one.number] for one in told]
 
     # -- laboratories -------------------------------------------------------------------------------------------------
 
@@ -377,6 +431,32 @@ def _decoded(data: bytes, kind: type[T], path: str) -> T:
         raise Malformed(str(error).replace("`$", f"`{path}")) from None
 
 
+def missing(gaps: Iterable[Gap]) -> tuple[Missing, ...]:
+    """Gaps as they are told to the kiosk whose they are."""
+    return tuple(Missing(first=gap.first, last=gap.last) for gap in gaps)
+
+
+def held_to(head: Head | None) -> HeldTo:
+    """The end of a chain as it is told to the kiosk whose it is."""
+    return HeldTo(seq=head.seq, hash=head.hash.hex()) if head is not None else HeldTo(seq=0, hash="")
+
+
+def _told_entry(kiosk: Kiosk, told: _ToldBack, fact: Fact) -> Entry:
+    raw = bytes(told.fact)
+    try:
+        own = link_hash(bytes.fromhex(told.prev), told.seq, raw).hex()
+    except ValueError:
+        own = ""
+    return Entry(
+        witness=fact.witness, raw=raw, fact=fact, seq=told.seq, prev=told.prev, hash=own, source=kiosk.witness, again="told"
+    )
+
+
+def _unchained(entry: Entry) -> Entry:
+    """The same for a witness for whom the ledger chains: its place in the chain that was lost is nobody's any more."""
+    return msgspec.structs.replace(entry, seq=None, prev="", hash="")
+
+
 def _named(data: bytes) -> _Named:
     try:
         return msgspec.json.decode(data, type=_Named)
@@ -414,6 +494,7 @@ def _entry_of(kiosk: Kiosk, raw: msgspec.Raw) -> Entry:
         seq=sent.seq,
         prev=sent.prev,
         hash=sent.hash,
+        again="own" if sent.again else "",
     )
 
 

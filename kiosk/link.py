@@ -8,6 +8,8 @@ The law of this file:
 * One fact never blocks the others: a batch that the server will not look at is halved until the fact is alone; then
   the others go first, and it is tried again after them.
 * Pulling follows the cursor page by page; the lists count as fresh from the moment the last page was asked for.
+* A server that says it holds less than it once answered for was brought back from a backup: it is sent what it lost of ours,
+  and told back what it told us.
 
 A key that no longer opens (401) is told apart from a dead line: then somebody must enrol this kiosk anew.
 """
@@ -29,8 +31,9 @@ import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from checkpoint.core.facts import Fact, Malformed, decode
+from checkpoint.version import VERSION
 from kiosk.offset import ClockOffset
-from kiosk.outbox import Enrolment, Outbox, StaffMember, Waiting
+from kiosk.outbox import Enrolment, Forked, Head, Outbox, StaffMember, Told, Waiting
 
 _log = logging.getLogger(__name__)
 
@@ -47,6 +50,8 @@ State = Literal["unknown", "up", "down", "locked-out"]
 
 
 # -- what comes over the wire ---------------------------------------------------------------------------------------------
+# A server may be a version older or newer than we are: what has a default is what an older one does not say, and what we do
+# not know of a newer one's answer is passed over.
 
 
 class _Aside(msgspec.Struct, frozen=True):
@@ -55,15 +60,39 @@ class _Aside(msgspec.Struct, frozen=True):
     detail: str = ""
 
 
+class _Head(msgspec.Struct, frozen=True):
+    seq: int
+    hash: str
+
+
+class _Gap(msgspec.Struct, frozen=True):
+    first: int
+    last: int
+
+
 class _Taken(msgspec.Struct, frozen=True):
     held: tuple[str, ...]
     set_aside: tuple[_Aside, ...]
     server_time: datetime
+    gaps: tuple[_Gap, ...] = ()
+    head: _Head | None = None
 
 
 class _Told(msgspec.Struct, frozen=True):
     number: int
     fact: msgspec.Raw
+    seq: int = 0
+    prev: str = ""
+    stamp: str = ""
+
+
+class _Witnessed(msgspec.Struct, frozen=True):
+    witness: str = ""
+
+
+class _Lost(msgspec.Struct, frozen=True):
+    after: int
+    before: int
 
 
 class _Named(msgspec.Struct, frozen=True):
@@ -86,15 +115,32 @@ class _Page(msgspec.Struct, frozen=True):
     issuers: tuple[_Issuer, ...]
     station: str
     kiosk: str
+    gaps: tuple[_Gap, ...] = ()
+    head: _Head | None = None
+    lost: tuple[_Lost, ...] = ()
+    installation: str = ""
+    program: str = ""
+
+
+class _ReturnedOne(msgspec.Struct, frozen=True):
+    number: int
+    state: str
+
+
+class _Returned(msgspec.Struct, frozen=True):
+    facts: tuple[_ReturnedOne, ...]
+    server_time: datetime
 
 
 class _Enrolled(msgspec.Struct, frozen=True):
     kiosk: str
     station: str
     key: str
+    installation: str = ""
+    former_head: _Head | None = None
 
 
-_Answer = TypeVar("_Answer", _Taken, _Page, _Enrolled)
+_Answer = TypeVar("_Answer", _Taken, _Page, _Returned, _Enrolled)
 
 
 class LineDown(Exception):
@@ -145,6 +191,7 @@ class Link:
         self._state: State = "unknown"
         self._reached_at: datetime | None = None
         self._batch = BATCH
+        self._answers = 0
         self._stop = threading.Event()
         self._push_wake, self._pull_wake = threading.Event(), threading.Event()
         self._threads: list[threading.Thread] = []
@@ -156,8 +203,10 @@ class Link:
 
     def enrol(self, token: str, server: str) -> Enrolment:
         """Spend a one-time token to become a kiosk of that server. Raises `NotEnrolled`."""
-        enrolment = enrol(token, server, transport=self._transport)
-        self._outbox.enrol(enrolment)
+        before = self._outbox.enrolment
+        enrolment, got = _enrol(token, server, before.kiosk if before is not None else "", self._transport)
+        known = got.installation and got.installation == self._outbox.setting("installation")
+        self._outbox.enrol(enrolment, got.former_head.seq if known and got.former_head is not None else None)
         self._state = "unknown"
         self.hurry()
         return enrolment
@@ -180,6 +229,8 @@ class Link:
         held = [fact_id for fact_id in answer.held if fact_id in sent]
         aside = {a.id: (a.why, a.detail) for a in answer.set_aside if a.id in sent}
         self._outbox.answered(held, aside)
+        self._answers += 1
+        self._compare(answer.head, answer.gaps)
         if not held and not aside:
             raise LineDown("the answer names none of the facts sent")
         return len(held) + len(aside)
@@ -188,11 +239,24 @@ class Link:
         head = self._outbox.head()
         return msgspec.json.encode(
             {
-                "entries": [{"seq": e.seq, "prev": e.prev, "hash": e.hash, "fact": msgspec.Raw(e.body)} for e in batch],
+                "entries": [_entry(e) for e in batch],
                 "head": {"seq": head.seq, "hash": head.hash, "signature": enrolment.signature(head)},
                 "sent_at": self._now(),
             }
         )
+
+    def _compare(self, head: _Head | None, gaps: Iterable[_Gap]) -> None:
+        """A server that was brought back from a backup holds less than it once said: what it lost waits again."""
+        if head is None:
+            return
+        try:
+            again = self._outbox.held_only_to(Head(head.seq, head.hash), [(gap.first, gap.last) for gap in gaps])
+        except Forked as forked:
+            _log.error("the server knows this kiosk by another chain: %s", forked)
+            return
+        if again:
+            _log.warning("the server has lost %s facts of ours that it once held: they are sent again", again)
+            self._push_wake.set()
 
     def _make_smaller(self, batch: list[Waiting], why: str) -> None:
         if len(batch) > 1:
@@ -212,14 +276,14 @@ class Link:
         enrolment = self._outbox.enrolment
         if enrolment is None:
             return False
-        asked = self._now()
+        asked, answers = self._now(), self._answers
         try:
             page = self._ask(enrolment, "GET", f"/api/v1/feed?after={self._outbox.cursor}&limit={PAGE}", _Page)
         except _WouldNotLook as refusal:
             raise LineDown(f"no feed for this kiosk: {refusal}") from None
         if page.kiosk != enrolment.kiosk:
             raise LineDown("the feed is another kiosk's")
-        told = [(one.number, bytes(one.fact)) for one in page.facts]
+        told = [Told(one.number, bytes(one.fact), one.seq, one.prev, one.stamp) for one in page.facts]
         self._outbox.take(
             told,
             page.cursor,
@@ -228,8 +292,40 @@ class Link:
             issuers={issuer.key_id: issuer.public_key for issuer in page.issuers},
             complete_at=None if page.more else asked,
         )
-        self._learnt(list(readable(body for _, body in told)))
+        self._learnt(list(readable(one.body for one in told)))
+        self._remember(page)
+        if answers == self._answers:  # else the page may be older than what was answered meanwhile
+            self._compare(page.head, page.gaps)
+        for lost in page.lost:
+            self._tell_back(enrolment, lost)
         return page.more
+
+    def _remember(self, page: _Page) -> None:
+        """Which installation this is, and which program it runs."""
+        for name, value in (("installation", page.installation), ("server_program", page.program)):
+            if value != self._outbox.setting(name):
+                self._outbox.keep(**{name: value})
+
+    def _tell_back(self, enrolment: Enrolment, lost: _Lost) -> None:
+        """Tell the server again what it told us under numbers it has lost. Our own it has from ourselves."""
+        while told := self._outbox.lost_by_server(lost.after, lost.before, BATCH):
+            ours = {one.number: "own" for one in told if _witness(one.body) == enrolment.witness}
+            self._outbox.told_back(ours)
+            others = [one for one in told if one.number not in ours]
+            if not others:
+                continue
+            parcel = msgspec.json.encode({"facts": [_told_back(one) for one in others]})
+            try:
+                answer = self._ask(enrolment, "POST", "/api/v1/returned", _Returned, parcel)
+            except _WouldNotLook as refusal:
+                _log.error("the server would not look at what it told us: %s", refusal)
+                return
+            sent = {one.number for one in others}
+            states = {one.number: one.state for one in answer.facts if one.number in sent}
+            if not states:
+                raise LineDown("the answer names none of the facts told back")
+            self._outbox.told_back(states)
+            _log.warning("%s facts that the server had lost were told back to it", len(states))
 
     # -- the wire ---------------------------------------------------------------------------------------------------------
 
@@ -320,7 +416,28 @@ _PASSING = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStat
 
 
 def _client(transport: httpx.BaseTransport | None) -> httpx.Client:
-    return httpx.Client(timeout=TIMEOUT, transport=transport, headers={"User-Agent": "checkpoint-kiosk"})
+    return httpx.Client(timeout=TIMEOUT, transport=transport, headers={"User-Agent": f"checkpoint-kiosk/{VERSION}"})
+
+
+def _entry(waiting: Waiting) -> dict[str, object]:
+    """A fact as it is sent: that the server held it once is said of what it did."""
+    sent: dict[str, object] = {
+        "seq": waiting.seq, "prev": waiting.prev, "hash": waiting.hash, "fact": msgspec.Raw(waiting.body),
+    }  # fmt: skip
+    return sent | {"again": True} if waiting.again else sent
+
+
+def _told_back(told: Told) -> dict[str, object]:
+    fact = msgspec.Raw(told.body)
+    return {"number": told.number, "seq": told.seq, "prev": told.prev, "stamp": told.stamp, "fact": fact}
+
+
+def _witness(body: bytes) -> str:
+    """Whose fact it is, also of a kind that this version of the program cannot read."""
+    try:
+        return msgspec.json.decode(body, type=_Witnessed).witness
+    except (msgspec.DecodeError, msgspec.ValidationError, UnicodeDecodeError):
+        return ""
 
 
 def _within(batch: list[Waiting], limit_bytes: int) -> list[Waiting]:
@@ -346,6 +463,10 @@ def readable(bodies: Iterable[bytes]) -> Iterator[Fact]:
 
 def enrol(token: str, server: str, *, transport: httpx.BaseTransport | None = None) -> Enrolment:
     """Spend a one-time token at a server; the kiosk's signing key is made here and never leaves. Raises `NotEnrolled`."""
+    return _enrol(token, server, "", transport)[0]
+
+
+def _enrol(token: str, server: str, formerly: str, transport: httpx.BaseTransport | None) -> tuple[Enrolment, _Enrolled]:
     address = server.strip().rstrip("/")
     parts = urlsplit(address)
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
@@ -356,7 +477,8 @@ def enrol(token: str, server: str, *, transport: httpx.BaseTransport | None = No
     asked = {"token": token.strip(), "public_key": key.public_key().public_bytes_raw().hex()}
     try:
         with _client(transport) as client:
-            response = client.post(address + "/api/v1/enrol", json=asked)
+            # In the address, not in the body: a server of an earlier version refuses bodies with more than it knows.
+            response = client.post(address + "/api/v1/enrol" + (f"?formerly={formerly}" if formerly else ""), json=asked)
     except (httpx.HTTPError, httpx.InvalidURL):
         raise NotEnrolled("unreachable") from None
     if response.is_client_error and response.status_code != HTTPStatus.NOT_FOUND:
@@ -367,6 +489,7 @@ def enrol(token: str, server: str, *, transport: httpx.BaseTransport | None = No
         got = msgspec.json.decode(response.content, type=_Enrolled)
     except (msgspec.DecodeError, msgspec.ValidationError, UnicodeDecodeError):
         raise NotEnrolled("unreachable") from None
-    return Enrolment(
+    enrolment = Enrolment(
         kiosk=got.kiosk, station=got.station, server=address, bearer=got.key, private_key=key.private_bytes_raw().hex()
     )
+    return enrolment, got

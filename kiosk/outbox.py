@@ -6,6 +6,8 @@ The law of this file:
 * Own facts are numbered from 1 without gaps and chained: hash = SHA-256(previous hash | number, 8 bytes big endian | the
   exact JSON bytes). What was written is never changed; only its state is: `waiting`, `held`, `aside`.
 * Nothing stops being sent but what the server named as held or set aside. What it set aside stays here to be seen.
+* The server may be brought back from a backup and know less than it said. What it no longer holds of our chain waits again;
+  what it told and has lost stays known here, and is told back. Nothing is forgotten because the server forgot it.
 * What the server told is kept as it came, with the cursor, in one transaction: after a power cut there is never a cursor
   ahead of its facts.
 * Enrolled anew, the kiosk is a new witness: its chain begins at 1, and what still waited is told again in its own name.
@@ -22,6 +24,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -48,6 +51,14 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "CREATE TABLE staff (id TEXT PRIMARY KEY, name TEXT NOT NULL, pin TEXT NOT NULL)",
         "CREATE TABLE issuer (key_id TEXT PRIMARY KEY, public_key TEXT NOT NULL)",
         "CREATE TABLE setting (name TEXT PRIMARY KEY, value TEXT NOT NULL)",
+    ),
+    (
+        # What the server held and lost is sent again, and says so; what it told is kept with its stamp, to be told back.
+        "ALTER TABLE own ADD COLUMN again INTEGER NOT NULL DEFAULT 0",
+        "ALTER TABLE received ADD COLUMN seq INTEGER NOT NULL DEFAULT 0",
+        "ALTER TABLE received ADD COLUMN prev TEXT NOT NULL DEFAULT ''",
+        "ALTER TABLE received ADD COLUMN stamp TEXT NOT NULL DEFAULT ''",
+        "ALTER TABLE received ADD COLUMN told_back TEXT NOT NULL DEFAULT ''",
     ),
 )
 
@@ -90,13 +101,25 @@ class Head:
 
 @dataclass(frozen=True)
 class Waiting:
-    """An own fact the server has not said it holds; `body` is its exact JSON."""
+    """An own fact the server has not said it holds (`again`: it did, and has lost it); `body` is its exact JSON."""
 
     seq: int
     id: str
     prev: str
     hash: str
     body: bytes
+    again: bool = False
+
+
+class Told(NamedTuple):
+    """A fact of the feed: its number there, its exact JSON, its place in its witness's chain, and the server's stamp (empty
+    from a server of an earlier version)."""
+
+    number: int
+    body: bytes
+    seq: int = 0
+    prev: str = ""
+    stamp: str = ""
 
 
 @dataclass(frozen=True)
@@ -118,6 +141,10 @@ class Depth:
     oldest_at: datetime | None
     aside: int
     refused: int
+
+
+class Forked(Exception):
+    """The server holds another chain under this kiosk's name. The text is for the log."""
 
 
 @dataclass(frozen=True)
@@ -195,15 +222,19 @@ class Outbox:
                 self._enrolment = msgspec.json.decode(kept, type=Enrolment)
             return self._enrolment
 
-    def enrol(self, enrolment: Enrolment) -> None:
-        """Become this kiosk. What still waited under an earlier name is told again under the new one, same id, same `at`."""
+    def enrol(self, enrolment: Enrolment, held_to: int | None = None) -> None:
+        """Become this kiosk. What still waited under an earlier name is told again under the new one, same id, same `at`; and
+        so is what the server has lost of the earlier name's chain, when it says to which link it still holds it (`held_to`)."""
         with self._writing():
             before = self.enrolment
             self.keep(enrolment=msgspec.json.encode(enrolment).decode())
             self._enrolment = enrolment
             if before is None or before.kiosk == enrolment.kiosk:
                 return
-            mine = (self._own.c.witness == before.witness) & (self._own.c.state == "waiting")
+            open_still = self._own.c.state == "waiting"
+            if held_to is not None:
+                open_still |= (self._own.c.state == "held") & (self._own.c.seq > held_to)
+            mine = (self._own.c.witness == before.witness) & open_still
             bodies = [bytes(row["body"]) for row in self._own.select(self._own.c.body).where(mine).order_by(self._own.c.seq)]
             self._own.delete().where(mine).execute()
             self._chain(msgspec.structs.replace(facts.decode(body), witness=enrolment.witness) for body in bodies)
@@ -250,12 +281,30 @@ class Outbox:
         with self._lock:
             own = self._own
             rows = (
-                own.select(own.c.seq, own.c.id, own.c.prev, own.c.hash, own.c.body)
+                own.select(own.c.seq, own.c.id, own.c.prev, own.c.hash, own.c.body, own.c.again)
                 .where(own.c.state == "waiting")
                 .order_by(own.c.refusals, own.c.seq)
                 .limit(limit)
             )
-            return [Waiting(r["seq"], r["id"], r["prev"], r["hash"], bytes(r["body"])) for r in rows]
+            return [Waiting(r["seq"], r["id"], r["prev"], r["hash"], bytes(r["body"]), bool(r["again"])) for r in rows]
+
+    def held_only_to(self, head: Head, gaps: Iterable[tuple[int, int]]) -> int:
+        """The server holds this kiosk's chain up to this head but for the gaps: what it once answered for beyond that waits
+        again. Returns how many facts do. Raises `Forked` when the head is not of this chain."""
+        with self._writing():
+            own, enrolment = self._own, self.enrolment
+            if enrolment is None:
+                return 0
+            mine = own.c.witness == enrolment.witness
+            there = own.select(own.c.hash).where(mine & (own.c.seq == head.seq)).first()
+            if there is not None and there["hash"] != head.hash:
+                raise Forked(f"link {head.seq} of the server is not ours")
+            gone = own.c.seq > head.seq
+            for first, last in gaps:
+                gone |= (own.c.seq >= first) & (own.c.seq <= last)
+            answered = own.c.state << ["held", "aside"]
+            again = own.update(state="waiting", why="", detail="", refusals=0, again=1).where(mine & answered & gone)
+            return int(again.execute())
 
     def answered(self, held: Iterable[str], aside: Mapping[str, tuple[str, str]]) -> None:
         """The server holds these ids, and set those aside with (why, detail). They are not sent again."""
@@ -318,7 +367,7 @@ class Outbox:
 
     def take(
         self,
-        told: Sequence[tuple[int, bytes]],
+        told: Sequence[Told],
         cursor: int,
         *,
         people: Mapping[str, str],
@@ -326,13 +375,13 @@ class Outbox:
         issuers: Mapping[str, str],
         complete_at: datetime | None,
     ) -> None:
-        """Keep a page of the feed: (number, exact JSON) of each fact, and the lists, which replace what was known.
+        """Keep a page of the feed: its facts, and the lists, which replace what was known.
 
         `complete_at` is set with the last page: it is the moment from which the age of the lists is counted.
         """
         with self._writing():
-            for number, body in told:
-                self._received.insert(number=number, body=body).on_conflict_ignore().execute()
+            for one in told:
+                self._received.insert(**one._asdict()).on_conflict_ignore().execute()
             self._replace(self._person, ({"id": i, "name": n} for i, n in people.items()))
             self._replace(self._staff, (msgspec.structs.asdict(member) for member in staff))
             self._replace(self._issuer, ({"key_id": k, "public_key": p} for k, p in issuers.items()))
@@ -344,6 +393,20 @@ class Outbox:
         table.delete().execute()
         for row in rows:
             table.insert(**row).execute()
+
+    def lost_by_server(self, after: int, before: int, limit: int) -> list[Told]:
+        """Facts the server told under numbers it lost, after the one and before the other, that were not told back yet."""
+        with self._lock:
+            had = self._received
+            lost = (had.c.number > after) & (had.c.number < before) & (had.c.told_back == "") & (had.c.stamp != "")
+            rows = had.select().where(lost).order_by(had.c.number).limit(limit)
+            return [Told(r["number"], bytes(r["body"]), r["seq"], r["prev"], r["stamp"]) for r in rows]
+
+    def told_back(self, answers: Mapping[int, str]) -> None:
+        """What the server answered for facts told back, by number. They stay known here, whatever it said."""
+        with self._writing():
+            for number, state in answers.items():
+                self._received.update(told_back=state).where(self._received.c.number == number).execute()
 
     def received(self) -> Iterator[bytes]:
         """The exact JSON of every fact the server told, in its order."""

@@ -47,7 +47,7 @@ from checkpoint.core.loop import Loop, parse
 from kiosk import scanner
 from kiosk.desk import COOL_DOWN, Desk
 from kiosk.link import LinkState
-from kiosk.outbox import Enrolment, Outbox
+from kiosk.outbox import Enrolment, Outbox, Told
 
 AT = datetime(2026, 5, 3, 6, 0, tzinfo=UTC)
 TRUCKS = 30
@@ -128,7 +128,7 @@ def a_desk(folder: Path, clock: Hand, loop: Loop, trucks: Sequence[Truck], issue
     for number, (ago, what, station) in enumerate(told, start=1):
         at = AT - timedelta(hours=ago)
         fact = Fact(id=f"f-{number}", at=at, witness="server", what=what, station=station)  # type: ignore[arg-type]
-        bodies.append((number, encode(fact)))
+        bodies.append(Told(number, encode(fact)))
     public = issuer.public_key()
     issuers = {passes.key_id(public): public.public_bytes_raw().hex()}
     outbox.take(bodies, len(bodies), people={}, staff=[], issuers=issuers, complete_at=AT + timedelta(hours=1))

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from checkpoint.core.facts import Fact, TubeSealed, decode
-from kiosk.outbox import FIRST_PREV, Broken, Depth, Enrolment, Head, Outbox, StaffMember, chained
+from kiosk.outbox import FIRST_PREV, Broken, Depth, Enrolment, Head, Outbox, StaffMember, Told, chained
 
 T0 = datetime(2026, 5, 3, 2, 0, tzinfo=UTC)
 
@@ -145,7 +145,7 @@ def test_the_first_bad_place_in_the_chain_is_named(outbox: Outbox, spoil: str, b
 def test_what_waits_is_told_again_in_the_name_of_the_kiosk_enrolled_anew(outbox: Outbox) -> None:
     outbox.record(*(fact(i) for i in range(1, 4)))
     outbox.answered(["f-1"], {})
-    outbox.take([(7, b"{}")], 7, people={}, staff=[], issuers={}, complete_at=T0)
+    outbox.take([Told(7, b"{}")], 7, people={}, staff=[], issuers={}, complete_at=T0)
     outbox.enrol(enrolment("k-2"))
     entries = outbox.waiting(10)
     assert [(e.seq, e.id) for e in entries] == [(1, "f-2"), (2, "f-3")]
@@ -161,9 +161,9 @@ def test_what_waits_is_told_again_in_the_name_of_the_kiosk_enrolled_anew(outbox:
 
 def test_a_page_of_the_feed_is_kept_with_its_cursor(outbox: Outbox) -> None:
     staff = [StaffMember(id="staff-1", name="陈 😀", pin="scrypt:…")]
-    outbox.take([(1, b'{"a":1}')], 1, people={"p-1": "张三"}, staff=staff, issuers={"ab12": "00"}, complete_at=None)
+    outbox.take([Told(1, b'{"a":1}')], 1, people={"p-1": "张三"}, staff=staff, issuers={"ab12": "00"}, complete_at=None)
     assert pulled(outbox) is None, "not read to its end yet"
-    outbox.take([(1, b'{"a":1}'), (2, b"{}")], 2, people={"p-2": "李四"}, staff=staff, issuers={}, complete_at=T0)
+    outbox.take([Told(1, b'{"a":1}'), Told(2, b"{}")], 2, people={"p-2": "李四"}, staff=staff, issuers={}, complete_at=T0)
     assert list(outbox.received()) == [b'{"a":1}', b"{}"]
     assert (outbox.cursor, pulled(outbox)) == (2, T0)
     assert outbox.people() == {"p-2": "李四"}, "lists replace lists"
@@ -177,7 +177,7 @@ def test_a_page_that_cannot_be_kept_moves_no_cursor(outbox: Outbox) -> None:
             raise RuntimeError("the disk is full")
 
     with pytest.raises(Exception, match=r".+"):
-        outbox.take([(1, b"{}"), (2, Odd())], 2, people={}, staff=[], issuers={}, complete_at=T0)  # type: ignore[list-item]
+        outbox.take([Told(1, b"{}"), Told(2, Odd())], 2, people={}, staff=[], issuers={}, complete_at=T0)  # type: ignore[arg-type]
     assert outbox.cursor == 0
     assert list(outbox.received()) == []
 

@@ -406,13 +406,24 @@ class Amended(Happening, frozen=True, tag=True):
     at: datetime | None = None
 
 
+class Restored(Happening, frozen=True, tag=True):
+    """The record was brought back from a backup: what was learnt after fact `last_number` is lost, unless whoever knows it
+    tells it again. `taken_at` is when the backup was taken, `backup` the SHA-256 of its manifest; empty when it was brought
+    back by other tools. The fact's own number leaps, so that no number that was lost is given a second time.
+    """
+
+    taken_at: datetime
+    last_number: int
+    backup: str = ""
+
+
 What = (
     LoopPublished | PassRequested | PassGranted | PassRefused | PassRevoked | CrewJoined | DeviceBound
     | Scanned | PassCompared | StrangerSeen | StrangerStayed | Entered | Left | Overruled
     | TemperatureMeasured | HealthCodeSeen | SwabTaken | TubeSealed | AntigenRead | ResultReported | CarePackGiven
     | Loaded | Unloaded | CheckedIn | CheckedOut
     | WarningRaised | WarningChanged | WarningCleared | WarningWithdrawn | WarningAnswered
-    | Alerted | AlertAcknowledged | Contested | HelpCalled | Voided | Amended
+    | Alerted | AlertAcknowledged | Contested | HelpCalled | Voided | Amended | Restored
 )  # fmt: skip
 KINDS: dict[str, type[Happening]] = {kind.__name__: kind for kind in What.__args__}
 

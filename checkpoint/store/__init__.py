@@ -7,21 +7,25 @@ caller's own thread and never waits for it. Everything here may be called from a
 
 from __future__ import annotations
 
+import hmac
+import secrets
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from datetime import datetime
 from pathlib import Path
+from typing import NamedTuple
 
 from checkpoint.core.facts import Fact
 from checkpoint.core.loop import Loops, MalformedLoop, parse
 from checkpoint.core.track import Fix
-from checkpoint.store import keys, migrations
+from checkpoint.store import keys, migrations, restored
 from checkpoint.store.concern import Concern
 from checkpoint.store.database import StorageBusy, StorageFailed, StorageFull, open_database
 from checkpoint.store.keys import WrongKey
-from checkpoint.store.ledger import Entry, Gap, Ledger, Outcome, Recorded, SetAside, Signed, entry_of
+from checkpoint.store.ledger import Entry, Gap, Head, Ledger, Outcome, Recorded, Returned, SetAside, Signed, entry_of, told_stamp
 from checkpoint.store.positions import Arrived, Positions, Stranger
 from checkpoint.store.registry import Registry
+from checkpoint.store.restored import BroughtBack, Lost
 from checkpoint.store.room import Headroom, Room
 from checkpoint.store.traces import Trace, Traces
 from checkpoint.store.verify import Problem, Verification, verify
@@ -29,13 +33,17 @@ from checkpoint.store.writer import Writer
 
 __all__ = [
     "Arrived",
+    "BroughtBack",
     "Concern",
     "Entry",
     "Gap",
+    "Head",
+    "Lost",
     "Outcome",
     "Problem",
     "Recorded",
     "Registry",
+    "Returned",
     "Room",
     "SetAside",
     "Signed",
@@ -44,12 +52,22 @@ __all__ = [
     "StorageFull",
     "Store",
     "Stranger",
+    "Taken",
     "Trace",
     "Verification",
     "WrongKey",
 ]
 
 _KEY_CHECK = "key-check"
+_INSTALLATION = "installation"
+
+
+class Taken(NamedTuple):
+    """What became of a batch of a witness that chains itself: each entry, what is missing of its chain, and its end."""
+
+    outcomes: list[Outcome]
+    gaps: list[Gap]
+    head: Head | None
 
 
 class Store:
@@ -79,6 +97,9 @@ class Store:
             self.close()
             raise
         self._ledger = Ledger(self._db, self._keys)
+        # A record is brought back while no server runs: it is read once.
+        self.lost = restored.lost(self._ledger)
+        self.installation = self.registry.setting_once(_INSTALLATION, secrets.token_hex(8))
         self._positions = Positions(self._db)
         self.traces = Traces(self._db, self._writer)
         self._parsed: dict[str, object] = {}
@@ -123,13 +144,15 @@ class Store:
         now = self.now()
         return self._writer.submit(lambda: self._taken(entries, signed, now))
 
-    def append_links_soon(
-        self, witness: str, entries: Sequence[Entry], signed: Signed | None
-    ) -> Future[tuple[list[Outcome], list[Gap]]]:
-        """Like `append_soon` for a witness that chains itself: with what is missing of its chain as of the same commit."""
+    def append_links_soon(self, witness: str, entries: Sequence[Entry], signed: Signed | None) -> Future[Taken]:
+        """Like `append_soon` for a witness that chains itself: with how its chain stands as of the same commit."""
         now = self.now()
 
-        return self._writer.submit(lambda: (self._taken(entries, signed, now), self._ledger.gaps(witness)))
+        def work() -> Taken:
+            outcomes = self._taken(entries, signed, now)
+            return Taken(outcomes, self._ledger.gaps(witness), self._ledger.head(witness))
+
+        return self._writer.submit(work)
 
     def _taken(self, entries: Sequence[Entry], signed: Signed | None, now: datetime) -> list[Outcome]:
         outcomes = self._ledger.take(entries, now)
@@ -218,6 +241,35 @@ class Store:
     def gaps(self, witness: str | None = None) -> list[Gap]:
         """The links of witnesses' chains that have not come."""
         return self._ledger.gaps(witness)
+
+    def head(self, witness: str) -> Head | None:
+        """The end of a witness's chain as it is held, or None when nothing of it is."""
+        return self._ledger.head(witness)
+
+    def told_stamp(self, recorded: Recorded) -> str:
+        """The stamp (hex) under a fact that is told: with it whoever was told can show that this record once held it."""
+        return told_stamp(self._keys, recorded.fact.witness, recorded.seq, recorded.prev, recorded.raw)
+
+    def is_our_stamp(self, entry: Entry, stamp: str) -> bool:
+        """Whether the record once held this entry and told it: nobody without the key file makes such a stamp."""
+        try:
+            prev = bytes.fromhex(entry.prev)
+        except ValueError:
+            return False
+        made = told_stamp(self._keys, entry.witness, entry.seq or 0, prev, entry.raw)
+        return hmac.compare_digest(made.encode(), stamp.encode())
+
+    def bring_back(self, taken_at: datetime, backup: str = "") -> BroughtBack:
+        """Say that this record was brought back from a backup taken then (`backup`: its manifest's SHA-256), and make it fit
+        to go on; durable when it returns. No server may be running on it."""
+        now = self.now()
+        done = self._writer.do(lambda: restored.bring_back(self._db, self._ledger, taken_at, backup, now))
+        self.lost = restored.lost(self._ledger)
+        return done
+
+    def returned(self) -> list[Returned]:
+        """What the record had lost and has again, in the order in which it came back."""
+        return self._ledger.returned()
 
     def verify(self) -> Verification:
         """Walk every chain again from the bytes, and compare all that is derived from them."""

@@ -1,9 +1,10 @@
 """The one secret of an installation, and what is made from it.
 
 A file beside the database (`master.key`, readable by its owner only) holds 32 random bytes; it is never in the database,
-so that a copy of the database alone tells no name and forges no row. Three keys are derived from it (HKDF-SHA256):
+so that a copy of the database alone tells no name and forges no row. Its keys are derived from it (HKDF-SHA256):
 one encrypts (AES-256-GCM, bound to the place the value stands in), one makes lookup marks for values that must be
-found without being read (HMAC), one seals the ledger's rows.
+found without being read (HMAC), one seals the ledger's rows. What leaves the house and may come back is stamped with keys
+of their own (HMAC), one a purpose: they outlive the loss of the database, as the key file does.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 KEY_FILE = "master.key"
 _NONCE_BYTES = 12
+# What is stamped: facts told to kiosks, manifests of backups.
+STAMPS = ("told", "backup")
 
 
 class WrongKey(RuntimeError):
@@ -35,6 +38,7 @@ class Keys:
         self._cipher = AESGCM(_derived(secret, b"registry"))
         self._lookup = _derived(secret, b"lookup")
         self._seal = _derived(secret, b"ledger")
+        self._stamps = {purpose: _derived(secret, purpose.encode()) for purpose in STAMPS}
 
     def encrypt(self, text: str, place: str) -> bytes:
         """A text as it is kept at rest. `place` (table, column and row) is bound in: it opens nowhere else."""
@@ -55,6 +59,10 @@ class Keys:
     def seal(self, data: bytes) -> bytes:
         """The seal over a ledger row, 16 bytes: nobody without the key file writes a row that verifies."""
         return hmac.digest(self._seal, data, "sha256")[:16]
+
+    def stamp(self, purpose: str, data: bytes) -> bytes:
+        """The stamp, 32 bytes, under something that leaves this house and may be shown to it again: nobody else makes one."""
+        return hmac.digest(self._stamps[purpose], data, "sha256")
 
 
 def _derived(secret: bytes, purpose: bytes) -> bytes:

@@ -18,7 +18,7 @@ import hashlib
 import logging
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import msgspec
 
@@ -41,6 +41,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
 
     `seq`, `prev` and `hash` (hex) are the witness's own chain; without them the ledger chains. `received` is what came
     in when `raw` was made from it (a laboratory's message). `source` says who handed it in, when that is not the witness.
+    `again` says that the record held it once: its witness sends it anew (`own`), or a kiosk that was told it (`told`).
     """
 
     witness: str
@@ -54,6 +55,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     hash: str = ""
     received: bytes | None = None
     source: str = ""
+    again: Literal["", "own", "told"] = ""
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
@@ -73,7 +75,10 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Recorded(msgspec.Struct, frozen=True, kw_only=True):
-    """A fact as the ledger has it: its number in the order of learning, when we learnt it, and the exact bytes."""
+    """A fact as the ledger has it: its number in the order of learning, when we learnt it, and the exact bytes.
+
+    `seq` and `prev` are its place in its witness's chain.
+    """
 
     number: int
     recorded_at: datetime
@@ -81,6 +86,7 @@ class Recorded(msgspec.Struct, frozen=True, kw_only=True):
     raw: bytes
     seq: int = 0
     received: bytes | None = None
+    prev: bytes = b""
 
 
 class SetAside(msgspec.Struct, frozen=True, kw_only=True):
@@ -103,6 +109,21 @@ class Gap(msgspec.Struct, frozen=True, kw_only=True):
     first: int
     last: int
     noticed_at: datetime
+
+
+class Head(NamedTuple):
+    """The end of a witness's chain as it is held here."""
+
+    seq: int
+    hash: bytes
+
+
+class Returned(msgspec.Struct, frozen=True, kw_only=True):
+    """A fact that the record had lost and has again: who brought it, as its witness (`own`) or as what it was told (`told`)."""
+
+    recorded: Recorded
+    kiosk: str
+    how: Literal["own", "told"]
 
 
 class Signed(NamedTuple):
@@ -152,6 +173,11 @@ def row_seal(
     """The seal over a row of the ledger; the bytes of the fact are in it by their link's hash."""
     mark = hashlib.sha256(received).digest() if received is not None else b""
     return seal_of(keys, number, fact_id, witness, seq, own, kind, at, recorded_at, mark)
+
+
+def told_stamp(keys: Keys, witness: str, seq: int, prev: bytes, raw: bytes) -> str:
+    """The stamp under a link that is told to kiosks, hex: over its witness, its place in the chain, and its exact bytes."""
+    return keys.stamp("told", f"{witness}|{seq}|{link_hash(prev, seq, raw).hex()}".encode()).hex()
 
 
 class Ledger:
@@ -206,6 +232,7 @@ class Ledger:
         number = self._insert(entry, entry.fact, seq, prev, own, now)
         if number is None:
             return self._known(entry, entry.fact, now)
+        self._note_returned(entry, number, now)
         self._write_head(entry.witness, _Head(seq, own, seq, chains_itself=False))
         return Outcome(id=entry.fact.id, state="held", number=number, seq=seq)
 
@@ -242,6 +269,7 @@ class Ledger:
         number = self._insert(entry, entry.fact, seq, prev, own, now)
         if number is None:
             return self._set_aside(entry, "id-taken", "the same id is held at another place of the record", now, link)
+        self._note_returned(entry, number, now)
         return Outcome(id=entry.fact.id, state="held", number=number, seq=seq)
 
     def _known(self, entry: Entry, fact: Fact, now: datetime) -> Outcome:
@@ -251,11 +279,28 @@ class Ledger:
             return Outcome(id=fact.id, state="repeated", number=number, seq=seq)
         return self._set_aside(entry, "id-taken", "a fact with this id and other contents is held", now)
 
-    def _insert(self, entry: Entry, fact: Fact, seq: int, prev: bytes, own: bytes, now: datetime) -> int | None:
+    def leap(self, fact: Fact, ahead: int, now: datetime) -> int:
+        """Take in a fact of a witness that does not chain under a number so far ahead, from which the next ones count on."""
+        head = self._head(fact.witness) or _Head(0, ZERO, 0, chains_itself=False)
+        entry = entry_of(fact)
+        own = link_hash(head.hash, head.seq + 1, entry.raw)
+        number = self._insert(entry, fact, head.seq + 1, head.hash, own, now, ahead)
+        if number is None:
+            raise ValueError(f"fact {fact.id} is held already")
+        self._write_head(fact.witness, _Head(head.seq + 1, own, head.seq + 1, chains_itself=False))
+        return number
+
+    def _note_returned(self, entry: Entry, number: int, now: datetime) -> None:
+        if entry.again:
+            who = entry.source or entry.witness
+            values = (number, who.removeprefix("kiosk:"), entry.again, micros(now))
+            self._db.run("INSERT INTO returned (number, kiosk, how, returned_at) VALUES (?, ?, ?, ?)", values)
+
+    def _insert(self, entry: Entry, fact: Fact, seq: int, prev: bytes, own: bytes, now: datetime, ahead: int = 0) -> int | None:
         """Write a fact's row and its subjects; None when its id is held already, and nothing was written."""
         at, recorded_at = micros(fact.at), micros(now)
         kind = type(fact.what).__name__
-        number = int(self._db.rows("SELECT coalesce(max(number), 0) + 1 FROM facts")[0][0])
+        number = int(self._db.rows("SELECT coalesce(max(number), 0) + 1 FROM facts")[0][0]) + ahead
         seal = row_seal(self._keys, number, fact.id, entry.witness, seq, own, kind, at, recorded_at, entry.received)
         inserted = self._db.run(
             "INSERT INTO facts (number, id, witness, seq, prev, hash, kind, at, recorded_at, raw, received, seal)"
@@ -371,9 +416,22 @@ class Ledger:
         )
         return [Gap(witness=w, first=first, last=last, noticed_at=instant(at)) for w, first, last, at in rows]
 
+    def head(self, witness: str) -> Head | None:
+        """The end of a witness's chain, or None when nothing of it is held."""
+        found = self._head(witness)
+        return Head(found.seq, found.hash) if found is not None else None
+
     # -- reading ------------------------------------------------------------------------------------------------------
 
-    _RECORDED = "SELECT number, recorded_at, raw, seq, received FROM facts"
+    _RECORDED = "SELECT number, recorded_at, raw, seq, received, prev FROM facts"
+
+    def returned(self) -> list[Returned]:
+        """What the record had lost and has again, in the order in which it came back."""
+        rows = self._db.rows(
+            "SELECT r.kiosk, r.how, f.number, f.recorded_at, f.raw, f.seq, f.received, f.prev"
+            " FROM returned r JOIN facts f ON f.number = r.number ORDER BY r.number"
+        )
+        return [Returned(recorded=_recorded(row[2:]), kiosk=row[0], how=row[1]) for row in rows]
 
     def fact(self, fact_id: str) -> Recorded | None:
         """The fact of an id, or None."""
@@ -453,14 +511,15 @@ def entry_of(fact: Fact) -> Entry:
     return Entry(witness=fact.witness, raw=encode(fact), fact=fact)
 
 
-def _recorded(row: tuple[int, int, bytes, int, bytes | None]) -> Recorded:
-    number, recorded_at, raw, seq, received = row
+def _recorded(row: tuple[Any, ...]) -> Recorded:
+    number, recorded_at, raw, seq, received, prev = row
     try:
         fact = decode(raw)
     except Malformed as error:
         # It could be read when it came; that it cannot now is ours, and loud.
         raise RuntimeError(f"fact {number} of the ledger cannot be read: {error}") from error
-    return Recorded(number=number, recorded_at=instant(recorded_at), fact=fact, raw=raw, seq=seq, received=received)
+    learnt = instant(recorded_at)
+    return Recorded(number=number, recorded_at=learnt, fact=fact, raw=raw, seq=seq, received=received, prev=prev)
 
 
 def _marks(values: Sequence[str]) -> str:

@@ -226,6 +226,19 @@ MIGRATIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
             "CREATE INDEX kept_answers_begun_at ON kept_answers (begun_at)",
         ),
     ),
+    (
+        "returned facts",
+        (
+            # Facts that the record lost when it was brought back from a backup, and that somebody told again.
+            """CREATE TABLE returned (
+                number BIGINT PRIMARY KEY,
+                kiosk TEXT NOT NULL,
+                how TEXT NOT NULL,
+                returned_at BIGINT NOT NULL)""",
+            # Which program a kiosk said it runs.
+            "ALTER TABLE kiosks ADD COLUMN program TEXT",
+        ),
+    ),
 )
 
 

@@ -65,6 +65,7 @@ class Kiosks(Table):
     offset_s = p.FloatField(null=True)
     closed_at = p.BigIntegerField(null=True)
     created_at = p.BigIntegerField()
+    program = p.TextField(null=True)
 
 
 class Issuers(Table):

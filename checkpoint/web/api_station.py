@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import secrets
 from datetime import datetime
 
@@ -13,12 +14,15 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from checkpoint.core.facts import Malformed
+from checkpoint.intake import HeldTo, Missing, ReturnedFact, held_to, missing
+from checkpoint.version import VERSION
 from checkpoint.web.access import ANYONE, KIOSK, Rule, caller_of, digest
 from checkpoint.web.api import Command, answer, body_of, faulty, json_of, too_many, unreadable
 from checkpoint.web.house import House, house_of
 from checkpoint.web.problems import Problem
 from checkpoint.wish import Fault, Faulty
 
+log = logging.getLogger(__name__)
 BATCH_BYTES = 4 * 1024 * 1024
 QUICK_BYTES = 8 * 1024
 MOST_TOLD = 2000
@@ -37,13 +41,26 @@ class Enrolled(msgspec.Struct, frozen=True, kw_only=True):
     kiosk: str
     station: str
     key: str
+    installation: str
+    former_head: HeldTo | None = None
 
 
 class ToldFact(msgspec.Struct, frozen=True):
-    """A fact with its number, in the exact bytes that are held."""
+    """A fact with its number, in the exact bytes that are held; its place in its witness's chain; and our stamp under both,
+    with which it can be told back to us should we ever lose it."""
 
     number: int
     fact: msgspec.Raw
+    seq: int
+    prev: str
+    stamp: str
+
+
+class LostNumbers(msgspec.Struct, frozen=True):
+    """Facts were lost when the record was brought back from a backup: those with numbers after the one and before the other."""
+
+    after: int
+    before: int
 
 
 class Named(msgspec.Struct, frozen=True):
@@ -69,7 +86,10 @@ class Trusted(msgspec.Struct, frozen=True):
 
 
 class Page(msgspec.Struct, frozen=True, kw_only=True):
-    """One page of the feed. The lists are whole on every page and stand in the place of those before."""
+    """One page of the feed. The lists are whole on every page and stand in the place of those before.
+
+    `head` and `gaps` say what is held of the kiosk's own chain, `lost` which numbers it should tell back to `/api/v1/returned`.
+    """
 
     facts: tuple[ToldFact, ...]
     cursor: int
@@ -80,6 +100,18 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
     issuers: tuple[Trusted, ...]
     station: str
     kiosk: str
+    head: HeldTo
+    gaps: tuple[Missing, ...]
+    lost: tuple[LostNumbers, ...]
+    installation: str
+    program: str
+
+
+class ReturnedFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of each fact that was told back, in their order."""
+
+    facts: tuple[ReturnedFact, ...]
+    server_time: datetime
 
 
 async def enrol(request: Request) -> Response:
@@ -101,7 +133,19 @@ async def enrol(request: Request) -> Response:
         house.throttle.failed(throttled)
         raise Problem(403, "token-used")
     house.throttle.succeeded(throttled)
-    return answer(Enrolled(kiosk=kiosk.id, station=kiosk.station, key=key))
+    # Asked in the address, since a body has what it had: a kiosk enrolled anew learns what we hold of it under its old name.
+    former = request.query_params.get("formerly", "")[:100]
+    head = await run_in_threadpool(house.store.head, f"kiosk:{former}") if former else None
+    store = house.store
+    return answer(
+        Enrolled(
+            kiosk=kiosk.id,
+            station=kiosk.station,
+            key=key,
+            installation=store.installation,
+            former_head=held_to(head) if former else None,
+        )
+    )
 
 
 async def facts(request: Request) -> Response:
@@ -123,8 +167,18 @@ async def facts(request: Request) -> Response:
 
 
 async def feed(request: Request) -> Response:
-    """Tell a kiosk what its station should know, page by page."""
+    """Tell a kiosk what its station should know, page by page.
+
+    A cursor beyond the end of the record is no cursor of this record: it was brought back and nobody said so. Numbers would
+    then be given twice and the kiosk would not be told of them, so that it is told nothing, and its lists grow old in sight.
+    """
     after, limit = _number(request, "after", 0), _number(request, "limit", 500)
+    last = await run_in_threadpool(house_of(request).store.last_number)
+    if after > last:
+        log.error(
+            "%s has read up to %s and the record ends at %s: `checkpoint restored mark`", caller_of(request).who, after, last
+        )
+        raise Problem(409, "went-back")
     page = await run_in_threadpool(_page, house_of(request), caller_of(request).who, after, min(max(limit, 1), MOST_TOLD))
     return answer(page)
 
@@ -141,7 +195,7 @@ def _page(house: House, kiosk_id: str, after: int, limit: int) -> Page:
     loops = [loop for loop, versions in store.loops().all().items() if any(v.station(kiosk.station) for v in versions)]
     told, cursor, more = house.feed.page(loops, after, limit)
     return Page(
-        facts=tuple(ToldFact(r.number, msgspec.Raw(r.raw)) for r in told),
+        facts=tuple(ToldFact(r.number, msgspec.Raw(r.raw), r.seq, r.prev.hex(), store.told_stamp(r)) for r in told),
         cursor=cursor,
         more=more,
         server_time=house.now(),
@@ -150,11 +204,29 @@ def _page(house: House, kiosk_id: str, after: int, limit: int) -> Page:
         issuers=tuple(Trusted(i.key_id, i.public_key.hex()) for i in store.registry.issuers()),
         station=kiosk.station,
         kiosk=kiosk.id,
+        head=held_to(store.head(kiosk.witness)),
+        gaps=missing(store.gaps(kiosk.witness)),
+        lost=tuple(LostNumbers(*numbers) for numbers in store.lost),
+        installation=store.installation,
+        program=VERSION,
     )
+
+
+async def returned(request: Request) -> Response:
+    """Take back what a kiosk was told and the record has lost since."""
+    house, kiosk = house_of(request), caller_of(request).kiosk
+    assert kiosk is not None  # nobody else passes the gate to here
+    body = await json_of(request)
+    try:
+        taken = await run_in_threadpool(house.intake.take_returned, kiosk, body)
+    except Malformed as error:
+        raise unreadable(request, error) from None
+    return answer(ReturnedFacts(facts=tuple(taken), server_time=house.now()))
 
 
 ROUTES = (
     Rule("/api/v1/enrol", ("POST",), enrol, (ANYONE,), body_bytes=4 * 1024),
     Rule("/api/v1/facts", ("POST",), facts, (KIOSK,), body_bytes=BATCH_BYTES),
     Rule("/api/v1/feed", ("GET",), feed, (KIOSK,)),
+    Rule("/api/v1/returned", ("POST",), returned, (KIOSK,), body_bytes=BATCH_BYTES),
 )

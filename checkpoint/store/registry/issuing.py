@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from checkpoint.core.passes import key_id
 from checkpoint.store.database import instant
 from checkpoint.store.registry.shelf import Shelf
+from checkpoint.store.restored import SERIALS_FROM
 from checkpoint.store.tables import Issuers, PassSeeds, Serials, Settings
 
 
@@ -87,7 +88,8 @@ class IssuingShelf(Shelf):
         """The next serial of an area code, from 1 on; never given twice."""
 
         def work() -> int:
-            insert = Serials.insert(area=area, last=1)
+            first = int(self.setting(SERIALS_FROM, "0")) + 1
+            insert = Serials.insert(area=area, last=first)
             insert.on_conflict(conflict_target=[Serials.area], update={Serials.last: Serials.last + 1}).execute(self._db)
             row = self._one(Serials.select(Serials.last).where(Serials.area == area))
             assert row is not None
@@ -112,6 +114,14 @@ class IssuingShelf(Shelf):
         """A setting's text."""
         row = self._one(Settings.select(Settings.value).where(Settings.name == name))
         return str(row["value"]) if row is not None else default
+
+    def setting_once(self, name: str, value: str) -> str:
+        """A setting's text; this value when it has none yet, and then for ever."""
+        if not (known := self.setting(name)):
+            insert = "INSERT INTO settings (name, value) VALUES (?, ?) ON CONFLICT (name) DO NOTHING"
+            self._write(lambda: self._db.run(insert, (name, value)))
+            known = self.setting(name)
+        return known
 
     def set_setting(self, name: str, value: str) -> None:
         """Put a setting's text in the place of the last."""

@@ -1,0 +1,314 @@
+"""A server that was brought back from a backup, and kiosks that know more than it: what it lost, it has again.
+
+What must hold: whatever a kiosk saw or was told is in the record once it has spoken; a number, a serial or a link is never
+good twice; and no truck goes because of what was forgotten.
+"""
+
+from __future__ import annotations
+
+import random
+import shutil
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import timedelta
+from pathlib import Path
+
+import msgspec
+import pytest
+from starlette.testclient import TestClient
+
+from checkpoint.core.facts import Fact, HelpCalled, PassRevoked, Restored, TubeSealed
+from checkpoint.granting import PassOffice
+from checkpoint.store import Store
+from checkpoint.store.keys import KEY_FILE
+from checkpoint.store.restored import LEAP, SERIALS_LEAP
+from checkpoint.web.access import digest
+from checkpoint.web.app import create_app
+from kiosk.deeds import Enter, Leave
+from kiosk.link import LineDown
+from kiosk.station import open_kiosk
+from tests.seeds import seeds
+from tests.station import SERVER, Ground, ground
+
+
+@pytest.fixture
+def g(tmp_path: Path) -> Iterator[Ground]:
+    with ground(tmp_path) as found:
+        found.sign_on()
+        yield found
+
+
+def copied(g: Ground, to: Path) -> Path:
+    """The database as it is now, and its key, in a folder of their own."""
+    to.mkdir()
+    at = next(path for path in to.parent.iterdir() if path.name == "checkpoint.db")
+    with sqlite3.connect(at) as there:
+        there.execute("VACUUM INTO ?", (str(to / "checkpoint.db"),))
+    there.close()
+    shutil.copy(at.with_name(KEY_FILE), to)
+    return to / "checkpoint.db"
+
+
+@contextmanager
+def brought_back(g: Ground, database: Path, *, marked: bool = True) -> Iterator[Store]:
+    """The line leads to a server over the copy from now on."""
+    taken_at = g.clock()
+    store = Store.open(database, g.clock)
+    if marked:
+        store.bring_back(taken_at)
+    with TestClient(create_app(store, g.clock, public_url=SERVER), base_url=SERVER) as server:
+        g.line.server = server
+        yield store
+    store.close()
+
+
+def ids(store: Store) -> set[str]:
+    return {r.fact.id for r in store.facts_after(0, 10_000)}
+
+
+def settle(g: Ground) -> None:
+    """Turns of both loops until nothing is left to say."""
+    for _ in range(3):
+        g.pull()
+        g.push()
+
+
+def scanned(g: Ground, number: str) -> None:
+    g.clock.forward(seconds=40)
+    g.kiosk.desk.scan(g.live(number))
+    g.kiosk.desk.do(Enter())
+    g.kiosk.desk.do(Leave())
+
+
+def test_what_a_kiosk_saw_after_the_backup_is_sent_again_though_it_was_held(g: Ground, tmp_path: Path) -> None:
+    number = g.pass_()
+    g.pull()
+    scanned(g, number)
+    settle(g)
+    copy = copied(g, tmp_path / "copy")
+    scanned(g, number)
+    settle(g)
+    own = [f.id for f in g.kiosk.outbox.own_facts()]
+    assert set(own) <= ids(g.store)
+    assert g.kiosk.outbox.depth().waiting == 0
+    with brought_back(g, copy) as store:
+        lost = set(own) - ids(store)
+        assert len(lost) > 2
+        settle(g)
+        assert set(own) <= ids(store)
+        assert store.verify().ok
+        assert store.gaps() == []
+        assert {r.recorded.fact.id for r in store.returned() if r.how == "own"} == lost
+        enrolled = g.kiosk.outbox.enrolment
+        assert enrolled is not None
+        assert {r.kiosk for r in store.returned()} == {enrolled.kiosk}
+
+
+def test_a_kiosk_whose_server_lost_nothing_sends_nothing_again(g: Ground, tmp_path: Path) -> None:
+    scanned(g, g.pass_())
+    settle(g)
+    copy = copied(g, tmp_path / "copy")
+    with brought_back(g, copy) as store:
+        before = store.last_number()
+        g.line.asked.clear()
+        settle(g)
+        assert store.last_number() == before
+        assert {line.split()[0] for line in g.line.asked} == {"GET"}
+        assert store.returned() == []
+
+
+def test_a_pass_revoked_after_the_backup_stays_revoked(g: Ground, tmp_path: Path) -> None:
+    number = g.pass_()
+    g.tested(number)
+    copy = copied(g, tmp_path / "copy")
+    g.revoke(number)
+    settle(g)
+    with brought_back(g, copy) as store:
+        assert not any(isinstance(f.what, PassRevoked) for f in store.facts_of(f"pass:{number}"))
+        g.pull()
+        g.kiosk.desk.scan(g.live(number))
+        assert g.shown[0] == "STOP", "the kiosk has not forgotten"
+        settle(g)
+        assert any(isinstance(f.what, PassRevoked) for f in store.facts_of(f"pass:{number}")), "and it told the server"
+        assert [r.how for r in store.returned() if isinstance(r.recorded.fact.what, PassRevoked)] == ["told"]
+        # Another station's kiosk, which never heard of it, hears of it from the server.
+        anew = PassOffice(store, g.clock, store.record)
+        assert anew.pass_state(number).revoked_at is not None
+
+
+def test_a_pass_granted_after_the_backup_is_known_again_and_its_number_is_never_given_twice(g: Ground, tmp_path: Path) -> None:
+    before = g.pass_()
+    copy = copied(g, tmp_path / "copy")
+    after = g.pass_(vehicle="浙C77777")
+    settle(g)
+    with brought_back(g, copy) as store:
+        settle(g)
+        office = PassOffice(store, g.clock, store.record)
+        assert office.pass_state(after).grant.vehicle == "浙C77777"
+        assert office.pass_state(before).grant.pass_id == before
+        g.office, g.store = office, store
+        anew = g.pass_(vehicle="浙C88888")
+        assert anew not in (before, after)
+        assert int(anew.split("-")[1]) > SERIALS_LEAP
+
+
+def test_no_number_of_a_fact_is_given_twice_and_cursors_read_on(g: Ground, tmp_path: Path) -> None:
+    g.pass_()
+    copy = copied(g, tmp_path / "copy")
+    scanned(g, g.pass_(vehicle="浙C77777"))
+    settle(g)
+    last, cursor = g.store.last_number(), g.kiosk.outbox.cursor
+    with brought_back(g, copy) as store:
+        [restored] = store.facts_of_kind("Restored")
+        assert isinstance(restored.fact.what, Restored)
+        assert restored.number == restored.fact.what.last_number + LEAP + 1 > last
+        assert store.lost == ((restored.fact.what.last_number, restored.number),)
+        told = Fact(id="later", at=g.clock(), witness="desk:x", what=HelpCalled(person="p", vehicle="浙C12345"))
+        assert store.record(told).number > restored.number > cursor
+        g.pull()
+        assert g.kiosk.outbox.cursor > cursor
+        assert store.verify().ok
+
+
+def test_what_worked_once_works_no_more(g: Ground, tmp_path: Path) -> None:
+    registry, soon = g.store.registry, g.clock() + timedelta(days=1)
+    number = g.pass_()
+    link = next(link for link in registry.links(number) if link.used_at is None)
+    registry.open_session("s", role="coordinator", who="", name="n", opened=g.clock(), expires=soon)
+    registry.add_kiosk("rest-1", "token-hash", soon)
+    copy = copied(g, tmp_path / "copy")
+    with brought_back(g, copy) as store:
+        assert store.registry.session("s") is None
+        kept = store.registry.link(link.id)
+        assert kept is not None
+        assert kept.closed_at is not None
+        assert store.registry.enrol_kiosk("token-hash", b"k" * 32, "key") is None
+
+
+def test_a_fact_told_back_is_believed_for_its_stamp_alone(g: Ground, tmp_path: Path) -> None:
+    number = g.pass_()
+    copy = copied(g, tmp_path / "copy")
+    g.revoke(number)
+    settle(g)
+    [told] = [t for t in g.kiosk.outbox.lost_by_server(0, 10**9, 500) if b"PassRevoked" in t.body]
+    enrolled = g.kiosk.outbox.enrolment
+    assert enrolled is not None
+    headers = {"Authorization": f"Bearer {enrolled.bearer}", "Content-Type": "application/json"}
+
+    def tell_back(server: TestClient, **changes: object) -> str:
+        one = {"number": told.number, "seq": told.seq, "prev": told.prev, "stamp": told.stamp, "fact": msgspec.Raw(told.body)}
+        body = msgspec.json.encode({"facts": [one | changes]})
+        answer = server.post("/api/v1/returned", content=body, headers=headers)
+        assert answer.status_code == 200, answer.text
+        return str(answer.json()["facts"][0]["state"])
+
+    with brought_back(g, copy) as store:
+        server = g.line.server
+        forged = msgspec.Raw(told.body.replace(number.encode(), b"330304-9999999"))
+        assert tell_back(server, fact=forged) == "refused"
+        assert tell_back(server, stamp="00" * 32) == "refused"
+        assert tell_back(server, stamp="ü") == "refused"
+        assert tell_back(server, seq=told.seq + 1) == "refused"
+        assert tell_back(server, prev="x") == "refused"
+        assert tell_back(server, fact=msgspec.Raw(b'{"id":"x"}')) == "refused"
+        assert store.returned() == []
+        assert tell_back(server) == "held"
+        assert tell_back(server) == "held", "and again"
+        assert len(store.returned()) == 1
+        assert store.verify().ok
+
+
+def test_a_kiosk_that_is_gone_is_witnessed_by_what_another_was_told(g: Ground, tmp_path: Path) -> None:
+    """Its own chain comes back through the neighbour, link by link, in the bytes that it chained."""
+    number = g.pass_()
+    g.pull()
+    copy = copied(g, tmp_path / "copy")
+    scanned(g, number)
+    settle(g)
+    gone = list(g.kiosk.outbox.own_facts())
+    # The neighbour was told all of it, and the first one is never heard of again.
+    token = "neighbour"
+    g.store.registry.add_kiosk("panqiao", digest(token), g.clock() + timedelta(days=1))
+    other = open_kiosk(tmp_path / "other", g.clock, transport=g.line)
+    other.enrol(token, SERVER)
+    while other.link.pull_once():
+        pass
+    enrolled = other.outbox.enrolment
+    assert enrolled is not None
+    with brought_back(g, copy) as store:
+        # The neighbour's own enrolment was lost too: it enrols anew, and tells what it knows.
+        store.registry.add_kiosk("panqiao", digest("anew"), g.clock() + timedelta(days=1))
+        other.enrol("anew", SERVER)
+        while other.link.pull_once():
+            pass
+        assert {f.id for f in gone} <= ids(store)
+        assert {r.how for r in store.returned()} == {"told"}
+        assert store.verify().ok
+        assert store.gaps() == []
+    other.close()
+
+
+def test_a_kiosk_enrolled_after_the_backup_tells_everything_under_its_new_name(g: Ground, tmp_path: Path) -> None:
+    copy = copied(g, tmp_path / "copy")
+    g.store.registry.add_kiosk("sampling-1", digest("second"), g.clock() + timedelta(days=1))
+    g.kiosk.enrol("second", SERVER)
+    number = g.pass_()
+    g.pull()
+    scanned(g, number)
+    settle(g)
+    own = {f.id for f in g.kiosk.outbox.own_facts()}
+    assert own
+    with brought_back(g, copy) as store:
+        store.registry.add_kiosk("sampling-1", digest("third"), g.clock() + timedelta(days=1))
+        g.kiosk.enrol("third", SERVER)
+        settle(g)
+        assert own <= ids(store)
+        assert store.verify().ok
+
+
+def test_a_record_brought_back_in_silence_is_noticed_and_tells_no_kiosk_that_it_is_fresh(g: Ground, tmp_path: Path) -> None:
+    copy = copied(g, tmp_path / "copy")
+    scanned(g, g.pass_())
+    settle(g)
+    pulled = g.kiosk.outbox.pulled_at
+    g.clock.forward(minutes=1)
+    with brought_back(g, copy, marked=False) as store:
+        with pytest.raises(LineDown, match="409"):
+            g.kiosk.link.pull_once()
+        assert g.kiosk.outbox.pulled_at == pulled, "its lists grow old, in sight"
+        store.bring_back(g.clock())
+        settle(g)
+        assert g.kiosk.outbox.pulled_at == g.clock()
+        assert {f.id for f in g.kiosk.outbox.own_facts()} <= ids(store)
+
+
+@pytest.mark.parametrize("seed", seeds(3))
+def test_over_a_bad_line_all_of_it_comes_back(tmp_path: Path, seed: int) -> None:
+    rng = random.Random(seed)
+    with ground(tmp_path) as g:
+        g.sign_on()
+        number = g.pass_()
+        g.pull()
+        scanned(g, number)
+        settle(g)
+        copy = copied(g, tmp_path / "copy")
+        for _ in range(rng.randint(1, 4)):
+            scanned(g, number)
+            settle(g)
+        told = Fact(id="sealed", at=g.clock(), witness="desk:x", what=TubeSealed(tube="T1"), station="sampling-1")
+        g.store.record(told)
+        g.revoke(number)
+        settle(g)
+        own = {f.id for f in g.kiosk.outbox.own_facts()}
+        with brought_back(g, copy) as store:
+            g.line.trouble = lambda: rng.choice(("", "", "dead", "answer-lost", "twice", "portal"))
+            for _ in range(25):
+                with suppress(LineDown):
+                    rng.choice((g.kiosk.link.pull_once, g.kiosk.link.push_once))()
+            g.line.trouble = lambda: ""
+            settle(g)
+            assert own <= ids(store)
+            assert any(isinstance(f.what, PassRevoked) for f in store.facts_of(f"pass:{number}"))
+            assert store.verify().ok
+            assert len(store.returned()) == len({r.recorded.fact.id for r in store.returned()})
