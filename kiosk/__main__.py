@@ -19,6 +19,7 @@ from checkpoint.ui import Texts, pick_language, texts
 from kiosk import scanner
 from kiosk.app import create_app
 from kiosk.link import NotEnrolled
+from kiosk.outbox import RESERVE_BYTES
 from kiosk.station import Kiosk, open_kiosk
 from kiosk.web.guard import LOCAL_NAMES
 
@@ -81,7 +82,7 @@ def _serve(data: Path, host: str, port: int, server: str, config: Config, t: Tex
     if listener is None:
         _say(t("kiosk.cli.port", port=port), error=True)
         return 1
-    kiosk = open_kiosk(data, config.now, steady=steady_of(config.now))
+    kiosk = open_kiosk(data, config.now, steady=steady_of(config.now), reserve_bytes=RESERVE_BYTES)
     try:
         _say_reader(kiosk, t)
         if kiosk.outbox.enrolment is None and config.kiosk_token:

@@ -34,7 +34,7 @@ from kiosk.doing import UNDO_WITHIN, Bench, Refused
 from kiosk.duty import Duty
 from kiosk.knowledge import Knowledge
 from kiosk.link import LinkState
-from kiosk.outbox import Outbox
+from kiosk.outbox import NoRoom, Outbox
 from kiosk.screen import CrewMember, Notice, Screen, Subject
 
 COOL_DOWN = timedelta(seconds=30)
@@ -232,8 +232,8 @@ class Desk:
         self._remember(standing_before)
         self._subject, self._shown, self._verdict, self._scan_id = subject, None, None, ""
         self._notice = None
-        self._judge(now)
-        self._sounded += 1
+        if self._judge(now):
+            self._sounded += 1
 
     def _same_look(self, before: Subject, after: Subject) -> bool:
         same = (before.number, before.generation, before.medium) == (after.number, after.generation, after.medium)
@@ -295,7 +295,13 @@ class Desk:
                 lists_age_s=self._lists_age_s(now),
                 offset_s=offset_s,
             )
-            (fact,) = self._record(now, scanned)
+            try:
+                (fact,) = self._record(now, scanned)
+            except NoRoom:
+                # Nothing is shown that was not written down: no verdict at all, and the reason why.
+                self._drop()
+                self._say(now, "refused", "kiosk.refused.no-room")
+                return False
             self._shown, self._scan_id = shown, fact.id
         self._verdict = verdict
         self._judged_at_revision = self._known.book.revision
@@ -322,6 +328,9 @@ class Desk:
                 self._do(deed, now)
             except Refused as refused:
                 self._say(now, "refused", f"kiosk.refused.{refused.why}", **refused.values)
+                return False
+            except NoRoom:
+                self._say(now, "refused", "kiosk.refused.no-room")
                 return False
             return True
 
@@ -519,6 +528,7 @@ class Desk:
                 undoable=known.last_deed(enrolment.witness, who, now - UNDO_WITHIN) if enrolment and who else None,
                 names=known.people,
                 depth=self._outbox.depth(),
+                disk=self._outbox.disk,
                 aside=tuple(self._outbox.aside()),
                 link=self._link_state(),
                 lists_age_s=self._lists_age_s(now),

@@ -33,7 +33,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from checkpoint.core.facts import Fact, Malformed, decode
 from checkpoint.version import VERSION
 from kiosk.offset import ClockOffset
-from kiosk.outbox import Enrolment, Forked, Head, Outbox, StaffMember, Told, Waiting
+from kiosk.outbox import Enrolment, Forked, Head, NoRoom, Outbox, StaffMember, Told, Waiting
 
 _log = logging.getLogger(__name__)
 
@@ -403,7 +403,10 @@ class Link:
             except LockedOut:
                 pause_s = LOCKED_OUT_S
                 _log.warning("the server does not know this kiosk: enrol it anew")
-            except Exception:  # noqa: BLE001 (a full disk, a mistake of ours: loud, and the line lives on)
+            except NoRoom:
+                pause_s = BACK_OFF_S[-1]
+                _log.warning("the disk is full: what the server tells has to wait")
+            except Exception:  # noqa: BLE001 (a mistake of ours: loud, and the line lives on)
                 pause_s = BACK_OFF_S[-1]
                 _log.exception("a turn of the link failed")
             if pause_s and not self._stop.is_set():

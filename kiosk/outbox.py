@@ -10,6 +10,8 @@ The law of this file:
   what it told and has lost stays known here, and is told back. Nothing is forgotten because the server forgot it.
 * What the server told is kept as it came, with the cursor, in one transaction: after a power cut there is never a cursor
   ahead of its facts.
+* On a full disk what was seen goes first: a reserve is given up for it, and the feed stops before. What there is no room for
+  raises `NoRoom`: it was not written down, and nothing may be shown of it.
 * Enrolled anew, the kiosk is a new witness: its chain begins at 1, and what still waited is told again in its own name.
 
 One connection, one lock: a station sees a few facts a minute, and its threads take turns.
@@ -19,22 +21,29 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
+import apsw
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from peewee import SQL, Table, fn
+from peewee import SQL, OperationalError, Table, fn
 from playhouse.apsw_ext import APSWDatabase
 
 from checkpoint.core import facts
 from checkpoint.core.facts import Fact
+from checkpoint.headroom import Reserve, free_bytes
 
 FILE_NAME = "kiosk.db"
+RESERVE_FILE = "kiosk.reserve"
+RESERVE_BYTES = 8 << 20
+# With less than so many reserves free, staff are told that the disk fills up.
+_LOW = 8
+Disk = Literal["ample", "low", "full"]
 FIRST_PREV = "0" * 64
 
 # Append only: a kiosk that comes back after months finds its way from wherever it was.
@@ -89,6 +98,10 @@ class StaffMember(msgspec.Struct, frozen=True, kw_only=True):
     id: str
     name: str
     pin: str
+
+
+class NoRoom(RuntimeError):
+    """The kiosk's disk is full: this was not written down."""
 
 
 @dataclass(frozen=True)
@@ -163,14 +176,16 @@ def chained(prev: str, seq: int, body: bytes) -> str:
 class Outbox:
     """The kiosk's file. Safe to use from many threads."""
 
-    def __init__(self, path: Path | str) -> None:
-        """Open the file, or make it, and bring it up to date."""
+    def __init__(self, path: Path | str, reserve_bytes: int = 0) -> None:
+        """Open the file, or make it, and bring it up to date; so many bytes are kept back for a full disk."""
         Path(path).parent.mkdir(parents=True, exist_ok=True)
         self._lock = threading.RLock()
         self._db = APSWDatabase(
             str(path), thread_safe=False, pragmas={"journal_mode": "wal", "synchronous": "full", "busy_timeout": 5000}
         )
-        self._db.connect()
+        self._folder, self._reserve_bytes = Path(path).parent, reserve_bytes
+        self._reserve = Reserve(self._folder / RESERVE_FILE, reserve_bytes)
+        self._twice(self._db.connect)
         self._own = _table(self._db, "own")
         self._received = _table(self._db, "received")
         self._person = _table(self._db, "person")
@@ -179,8 +194,8 @@ class Outbox:
         self._setting = _table(self._db, "setting")
         self._settings: dict[str, str] = {}
         self._enrolment: Enrolment | None = None
-        self._migrate()
-        self._remember()
+        self._twice(self._migrate)
+        self._twice(self._remember)
 
     def close(self) -> None:
         """Close the file; everything recorded is already in it."""
@@ -205,6 +220,33 @@ class Outbox:
             except BaseException:
                 self._remember()
                 raise
+
+    def _twice(self, work: Callable[[], object]) -> None:
+        """Do it; when the disk is full, once more in the room of the reserve. Raises `NoRoom`."""
+        with self._lock:
+            try:
+                try:
+                    work()
+                except (apsw.FullError, OperationalError) as error:
+                    if not _is_full(error) or not self._reserve.let_go():
+                        raise
+                    work()
+            except (apsw.FullError, OperationalError) as error:
+                if _is_full(error):
+                    raise NoRoom(str(error)) from error
+                raise
+            if self.disk == "ample":
+                self._reserve.lay()
+
+    @property
+    def disk(self) -> Disk:
+        """How the disk stands; `full` when the reserve was given up, or less than it is free."""
+        if not self._reserve_bytes:
+            return "ample"
+        free = free_bytes(self._folder)
+        if free < self._reserve_bytes or (free < _LOW * self._reserve_bytes and not self._reserve.laid):
+            return "full"
+        return "low" if free < _LOW * self._reserve_bytes else "ample"
 
     def _remember(self) -> None:
         """Settings are asked for at every scan: they are kept in memory, as the file has them."""
@@ -245,9 +287,16 @@ class Outbox:
     # -- what we saw --------------------------------------------------------------------------------------------------
 
     def record(self, *seen: Fact) -> None:
-        """Write facts down, all or none, in this order; durable when it returns. Raises `RuntimeError` before enrolment."""
-        with self._writing():
-            self._chain(seen)
+        """Write facts down, all or none, in this order; durable when it returns.
+
+        Raises `NoRoom` on a full disk, `RuntimeError` before enrolment.
+        """
+
+        def chained_on() -> None:
+            with self._writing():
+                self._chain(seen)
+
+        self._twice(chained_on)
 
     def _chain(self, seen: Iterable[Fact]) -> None:
         enrolment = self.enrolment
@@ -308,13 +357,18 @@ class Outbox:
 
     def answered(self, held: Iterable[str], aside: Mapping[str, tuple[str, str]]) -> None:
         """The server holds these ids, and set those aside with (why, detail). They are not sent again."""
-        with self._writing():
-            own = self._own
-            for fact_id in held:
-                own.update(state="held").where((own.c.id == fact_id) & (own.c.state == "waiting")).execute()
-            for fact_id, (why, detail) in aside.items():
-                told = own.update(state="aside", why=why, detail=detail)
-                told.where((own.c.id == fact_id) & (own.c.state == "waiting")).execute()
+        ids = list(held)
+
+        def noted() -> None:
+            with self._writing():
+                own = self._own
+                for fact_id in ids:
+                    own.update(state="held").where((own.c.id == fact_id) & (own.c.state == "waiting")).execute()
+                for fact_id, (why, detail) in aside.items():
+                    told = own.update(state="aside", why=why, detail=detail)
+                    told.where((own.c.id == fact_id) & (own.c.state == "waiting")).execute()
+
+        self._twice(noted)
 
     def refused(self, fact_id: str) -> None:
         """The server would not look at this fact: the others go first from now on, and it is tried again after them."""
@@ -378,7 +432,10 @@ class Outbox:
         """Keep a page of the feed: its facts, and the lists, which replace what was known.
 
         `complete_at` is set with the last page: it is the moment from which the age of the lists is counted.
+        Raises `NoRoom` while the disk is full: what is seen here needs what is left.
         """
+        if self.disk == "full":
+            raise NoRoom("what the server tells must wait")
         with self._writing():
             for one in told:
                 self._received.insert(**one._asdict()).on_conflict_ignore().execute()
@@ -453,6 +510,10 @@ class Outbox:
             for name, value in values.items():
                 self._setting.insert(name=name, value=value).on_conflict_replace().execute()
             self._settings.update(values)
+
+
+def _is_full(error: Exception) -> bool:
+    return isinstance(error, apsw.FullError) or isinstance(getattr(error, "orig", None), apsw.FullError)
 
 
 def _table(db: APSWDatabase, name: str) -> Table:

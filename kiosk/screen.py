@@ -13,7 +13,7 @@ from checkpoint.core.sampling import Evidence, Standing
 from checkpoint.core.verdict import Verdict
 from kiosk.knowledge import Alert, RunningTest, Taken
 from kiosk.link import LinkState
-from kiosk.outbox import Depth, Enrolment, SetAside, StaffMember
+from kiosk.outbox import Depth, Disk, Enrolment, SetAside, StaffMember
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,6 +89,7 @@ class Screen:
     undoable: Fact | None
     names: dict[str, str]
     depth: Depth
+    disk: Disk
     aside: tuple[SetAside, ...]
     link: LinkState
     lists_age_s: int | None

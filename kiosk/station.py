@@ -46,9 +46,11 @@ def open_kiosk(
     transport: httpx.BaseTransport | None = None,
     entropy: Callable[[int], bytes] = os.urandom,
     steady: Callable[[], float] = time.monotonic,
+    reserve_bytes: int = 0,
 ) -> Kiosk:
-    """Open the kiosk that lives in a folder; the line is not started. `transport` stands in for the network in tests."""
-    outbox = Outbox(data / FILE_NAME)
+    """Open the kiosk that lives in a folder; the line is not started. `transport` stands in for the network in tests;
+    `reserve_bytes` are kept back for a full disk."""
+    outbox = Outbox(data / FILE_NAME, reserve_bytes)
     # Desk and line know each other only by these two calls.
     line: list[Link] = []
     desk = Desk(outbox, now, entropy, lambda: line[0].state, lambda: line[0].nudge())

@@ -142,7 +142,12 @@ class Ground:
 
 @contextmanager
 def ground(
-    folder: Path, *, station: str = "sampling-1", clock: Still | None = None, trouble: Callable[[], str] = lambda: ""
+    folder: Path,
+    *,
+    station: str = "sampling-1",
+    clock: Still | None = None,
+    trouble: Callable[[], str] = lambda: "",
+    reserve_bytes: int = 0,
 ) -> Iterator[Ground]:
     """A server with one loop, and a kiosk enrolled at one of its stations over a line; the feed read once."""
     clock = clock or Still()
@@ -154,7 +159,14 @@ def ground(
         token = "enrol-token"
         store.registry.add_kiosk(station, hashlib.sha256(token.encode()).hexdigest(), clock() + timedelta(days=1))
         line = Line(server)
-        kiosk = open_kiosk(folder / "kiosk", clock, transport=line, entropy=rng.randbytes, steady=lambda: _steady(clock))
+        kiosk = open_kiosk(
+            folder / "kiosk",
+            clock,
+            transport=line,
+            entropy=rng.randbytes,
+            steady=lambda: _steady(clock),
+            reserve_bytes=reserve_bytes,
+        )
         kiosk.enrol(token, SERVER)
         office = PassOffice(store, clock, store.record, rng.randbytes)
         found = Ground(

@@ -9,13 +9,17 @@ from pathlib import Path
 import pytest
 from starlette.testclient import TestClient
 
-from checkpoint.core.facts import Voided, encode
+from checkpoint.core.facts import HelpCalled, Scanned, Voided, encode
 from checkpoint.store import Room, StorageFull, Store
 from checkpoint.store.room import RESERVE_FILE
 from checkpoint.web.access import digest
 from checkpoint.web.app import create_app
+from kiosk.app import create_app as create_page
+from kiosk.deeds import GivePack
+from kiosk.outbox import NoRoom, Outbox
 from tests.disks import Disk, small_disk
 from tests.ground import LOOP, T0, Still, publish, wish
+from tests.station import ground
 from tests.witness import FakeKiosk, fact
 
 MB = 1 << 20
@@ -141,3 +145,74 @@ def test_where_no_headroom_is_asked_for_nothing_is_refused_by_us(tmp_path: Path)
     assert store.room() == Room()
     assert not (tmp_path / RESERVE_FILE).exists()
     store.close()
+
+
+# -- at a station -------------------------------------------------------------------------------------------------------
+
+
+def test_a_kiosk_on_a_full_disk_says_so_shows_no_verdict_it_did_not_write_down_and_loses_nothing(
+    tmp_path: Path,
+) -> None:
+    with (
+        small_disk(tmp_path / "kiosk", 32 * MB) as disk,
+        ground(tmp_path, reserve_bytes=2 * MB) as g,
+        TestClient(create_page(g.kiosk, start_link=False), base_url="http://localhost") as page,
+    ):
+        desk, headers = g.kiosk.desk, {"Origin": "http://localhost", "Accept-Language": "en"}
+        number = g.pass_()
+        g.tested(number)
+        g.pull()
+        g.sign_on()
+        seen = 0
+
+        def said() -> str:
+            told = page.get("/screen", headers=headers).json()
+            return str(told["strip"]) + str(told.get("screen", ""))
+
+        def shown_anew() -> bool:
+            """The same truck comes again, long enough after to be another look; whether a verdict is on the screen."""
+            g.clock.forward(minutes=30)
+            desk.scan(g.live(number))
+            return desk.screen().verdict is not None
+
+        seen += shown_anew()
+        assert seen == 1
+        assert (g.kiosk.outbox.disk, "disk" in said()) == ("ample", False)
+
+        disk.leave(8 * MB)
+        assert "disk is filling up" in said()
+        disk.fill()
+        seen += shown_anew()
+        assert seen == 2, "the reserve is for this"
+        assert "disk is full" in said()
+        g.tell(HelpCalled(person="", vehicle="浙C12345", words="x"))
+        with pytest.raises(NoRoom):
+            g.pull()
+
+        for _ in range(2_000):
+            disk.fill()
+            if not shown_anew():
+                break
+            seen += 1
+        assert g.notice == "kiosk.refused.no-room"
+        assert "Not written down" in said()
+        assert desk.screen().verdict is None
+        assert not desk.do(GivePack(person=g.crew(number)[0]))
+        written = [f.id for f in g.kiosk.outbox.own_facts()]
+        assert len([f for f in g.kiosk.outbox.own_facts() if isinstance(f.what, Scanned)]) >= seen
+        assert g.kiosk.outbox.verify() is None
+        g.kiosk.outbox.close()
+        again = Outbox(disk.folder / "kiosk.db", 2 * MB)
+        assert [f.id for f in again.own_facts()] == written
+        again.close()
+        g.kiosk.outbox._db.connect()
+
+        disk.leave(24 * MB)
+        assert shown_anew()
+        g.pull()
+        g.push()
+        assert g.kiosk.outbox.depth().waiting == 0
+        assert g.kiosk.outbox.disk == "ample"
+        assert {f.id for f in g.kiosk.outbox.own_facts()} > set(written)
+        assert all(g.store.fact(name) is not None for name in written)
+        assert "disk is full" not in said()
