@@ -156,10 +156,10 @@ def verify(asked: argparse.Namespace, t: Texts) -> int:
     from checkpoint.store import StorageFailed, Store, WrongKey
 
     settings = config.load()
-    if not settings.database.exists():
+    if isinstance(settings.database, Path) and not settings.database.exists():
         raise FileNotFoundError(2, os.strerror(2), str(settings.database))
     try:
-        store = Store.open(settings.database, settings.now)
+        store = Store.open(settings.database, settings.now, key_folder=settings.key_folder)
     except (StorageFailed, WrongKey) as error:
         print(t("cli.store", why=str(error)), file=sys.stderr)
         return IN_THE_WAY

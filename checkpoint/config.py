@@ -19,6 +19,8 @@ from pathlib import Path
 from time import monotonic
 from urllib.parse import urlsplit
 
+from checkpoint.database_url import DatabaseUrl, is_database_url
+
 PREFIX = "CHECKPOINT_"
 Now = Callable[[], datetime]
 
@@ -86,6 +88,7 @@ class Setting:
     cast: Callable[[str], object]
     default: str
     purpose: str
+    secret: bool = False  # its text may hold a password: a complaint does not repeat it
 
     @property
     def variable(self) -> str:
@@ -112,9 +115,11 @@ def _folder(text: str) -> Path:
     return path
 
 
-def _file(text: str) -> Path | None:
+def _database(text: str) -> Path | DatabaseUrl | None:
     if not text:
         return None
+    if is_database_url(text):
+        return DatabaseUrl(text)
     path = Path(text).expanduser()
     if path.is_dir():
         raise ValueError("a file wanted, and this is a folder")
@@ -164,7 +169,14 @@ def _clock(text: str) -> Now:
 
 SETTINGS: tuple[Setting, ...] = (
     Setting(name="DATA", cast=_folder, default="data", purpose="folder of the server's ledger, registry and keys"),
-    Setting(name="DATABASE", cast=_file, default="", purpose="file of the ledger; `checkpoint.db` in the data folder when empty"),
+    Setting(
+        name="DATABASE",
+        cast=_database,
+        default="",
+        purpose="file of a SQLite database, or address of a PostgreSQL one (`postgresql://...`);"
+        " `checkpoint.db` in the data folder when empty",
+        secret=True,
+    ),
     Setting(
         name="HEADROOM_MB",
         cast=_megabytes,
@@ -228,7 +240,7 @@ class Config:
     """The settings, cast. One field a setting, under its name in small letters; `now` is the clock to use."""
 
     data: Path
-    database: Path
+    database: Path | DatabaseUrl
     headroom_mb: int
     host: str
     port: int
@@ -245,6 +257,11 @@ class Config:
     logs: str
     now: Now
 
+    @property
+    def key_folder(self) -> Path:
+        """Where the key file lies: beside a SQLite database, in the data folder for a PostgreSQL one."""
+        return self.data if isinstance(self.database, DatabaseUrl) else self.database.parent
+
 
 def load(environ: Mapping[str, str] | None = None) -> Config:
     """Read the settings from the environment (or a mapping in its place).
@@ -260,7 +277,7 @@ def load(environ: Mapping[str, str] | None = None) -> Config:
         try:
             found[setting.name.lower()] = setting.cast(text)
         except ValueError as error:
-            problems.append(f"{setting.variable}: {error}, got {text!r}")
+            problems.append(f"{setting.variable}: {error}" + ("" if setting.secret else f", got {text!r}"))
     known = {setting.variable for setting in SETTINGS}
     problems += [f"{name}: no such setting" for name in sorted(given) if name.startswith(PREFIX) and name not in known]
     if problems:

@@ -77,8 +77,7 @@ def serve(config: Config, begun: Callable[[dict[str, str]], None], sockets: Sequ
     """
     taken = list(sockets) or [listen(config.host, config.port)]
     config.data.mkdir(parents=True, exist_ok=True)
-    config.database.parent.mkdir(parents=True, exist_ok=True)
-    store = Store.open(config.database, config.now, config.headroom_mb << 20)
+    store = Store.open(config.database, config.now, config.headroom_mb << 20, config.key_folder)
     try:
         hub = Hub()
         watch = Watch(store, config.now, hub.publish)

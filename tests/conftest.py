@@ -1,7 +1,40 @@
-"""What holds for every test: a text that is missing, or not filled in, fails."""
+"""What holds for every test: a text that is missing, or not filled in, fails.
+
+And the ground of the store's tests: an empty database of each kind.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
 from checkpoint.ui import catalogue
+from tests.places import KINDS, Place
+
+if TYPE_CHECKING:
+    from tests.postgres import Server
 
 catalogue.strict = True
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Server]:
+    """A PostgreSQL server: one for each worker."""
+    from tests.postgres import running
+
+    with running() as server:
+        yield server
+
+
+@pytest.fixture(params=KINDS)
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
+    """An empty database of each kind in turn, with a folder for its key."""
+    if request.param == "sqlite":
+        yield Place("sqlite", tmp_path, tmp_path / "checkpoint.db")
+        return
+    server: Server = request.getfixturevalue("postgres")
+    with server.database() as url:
+        yield Place("postgresql", tmp_path, url)

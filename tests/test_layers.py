@@ -17,7 +17,8 @@ FREE = {"msgspec", "checkpoint.version"}  # a struct is a struct anywhere, and s
 
 # Part -> what its modules may import beside the standard library: parts of ours, and libraries.
 HOUSE: dict[str, set[str]] = {
-    "checkpoint.config": set(),
+    "checkpoint.config": {"checkpoint.database_url"},
+    "checkpoint.database_url": set(),
     "checkpoint.ports": set(),
     "checkpoint.logs": {"pythonjsonlogger", "starlette"},
     "checkpoint.headroom": set(),
@@ -25,7 +26,8 @@ HOUSE: dict[str, set[str]] = {
     "checkpoint.core": {"checkpoint.core", "cryptography"},
     "checkpoint.decoders": {"checkpoint.core", "checkpoint.decoders", "gpxpy", "defusedxml"},
     "checkpoint.store": {
-        "checkpoint.core", "checkpoint.headroom", "checkpoint.store", "peewee", "playhouse", "apsw", "psycopg", "cryptography",
+        "checkpoint.core", "checkpoint.database_url", "checkpoint.headroom", "checkpoint.store",
+        "peewee", "playhouse", "apsw", "psycopg", "cryptography",
     },
     "checkpoint.ui": {"checkpoint.core", "checkpoint.ui", "jinja2", "markupsafe", "babel", "qrcode"},
     "checkpoint.story": {"checkpoint.core", "checkpoint.story"},

@@ -32,6 +32,7 @@ from checkpoint.store import Entry, StorageFailed, Store
 from checkpoint.store.ledger import entry_of
 from checkpoint.store.tables import Settings
 from tests.ground import LOOP, T0, Still, publish
+from tests.places import Place
 from tests.seeds import seeds
 from tests.witness import PASS, PLATE, FakeKiosk, fact
 
@@ -44,16 +45,18 @@ def clock() -> Still:
 
 
 @pytest.fixture
-def store(tmp_path: Path, clock: Still) -> Iterator[Store]:
-    opened = Store.open(tmp_path / "checkpoint.db", clock)
+def store(place: Place, clock: Still) -> Iterator[Store]:
+    opened = place.open(clock)
     yield opened
     opened.close()
 
 
 def test_the_writer_waits_for_the_disk(store: Store) -> None:
     """A process that is killed cannot show it; only the power can: NORMAL would lose what was answered as held."""
-    asked = store._writer.do(lambda: (store._db.rows("PRAGMA synchronous"), store._db.rows("PRAGMA journal_mode")))
-    assert asked == ([(2,)], [("wal",)])
+    asked = {"sqlite": ("PRAGMA synchronous", "PRAGMA journal_mode"), "postgresql": ("SHOW synchronous_commit", "SHOW fsync")}
+    wanted = {"sqlite": [[(2,)], [("wal",)]], "postgresql": [[("on",)], [("on",)]]}
+    kind = store._db.kind
+    assert store._writer.do(lambda: [store._db.rows(sql) for sql in asked[kind]]) == wanted[kind]
 
 
 def test_a_fact_told_again_is_held_once(store: Store) -> None:
@@ -240,9 +243,10 @@ def test_a_published_loop_is_parsed_and_a_voided_one_is_not(store: Store) -> Non
 _WRITES = """
 import sys, itertools
 from datetime import UTC, datetime
+from pathlib import Path
 from checkpoint.store import Store
 from tests.witness import FakeKiosk
-store = Store.open(sys.argv[1], lambda: datetime.now(UTC))
+store = Store.open(sys.argv[1], lambda: datetime.now(UTC), key_folder=Path(sys.argv[3]))
 kiosk = FakeKiosk(sys.argv[2])
 for n in itertools.count():
     link = kiosk.tell(f"{sys.argv[2]}-{n}", datetime(2026, 5, 1, tzinfo=UTC))
@@ -252,13 +256,12 @@ for n in itertools.count():
 """
 
 
-def test_what_was_answered_as_held_outlives_a_killed_process(tmp_path: Path, clock: Still) -> None:
-    path = tmp_path / "checkpoint.db"
+def test_what_was_answered_as_held_outlives_a_killed_process(place: Place, clock: Still) -> None:
     answered: list[str] = []
     rng = random.Random(seeds(1)[0])
     for run in range(4):
         with subprocess.Popen(
-            [sys.executable, "-c", _WRITES, str(path), f"k-{run}"],
+            [sys.executable, "-c", _WRITES, str(place.where), f"k-{run}", str(place.folder)],
             stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[1],
             env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])},
         ) as writing:  # fmt: skip
@@ -267,7 +270,7 @@ def test_what_was_answered_as_held_outlives_a_killed_process(tmp_path: Path, clo
             time.sleep(rng.uniform(0.05, 0.3))
             writing.send_signal(signal.SIGKILL)
             answered += [line.strip() for line in writing.stdout if line.endswith("\n")]
-    store = Store.open(path, clock)
+    store = place.open(clock)
     held = [r.fact.id for r in store.facts_after(0, 1_000_000)]
     assert len(held) == len(set(held))
     assert set(answered) <= set(held)
@@ -330,23 +333,19 @@ def test_an_entry_that_we_fail_on_is_kept_and_named_and_the_others_stand(store: 
 
 
 def test_when_the_commit_fails_nobody_is_told_that_anything_is_held(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    run = store._db.run
-
-    def full(sql: str, *rest: Any) -> int:
-        if sql == "COMMIT":
-            raise StorageFailed("database or disk is full")
-        return run(sql, *rest)
+    def full() -> None:
+        raise StorageFailed("database or disk is full")
 
     with monkeypatch.context() as patch:
-        patch.setattr(store._db, "run", full)
+        patch.setattr(store._db, "commit_writing", full)
         with pytest.raises(StorageFailed, match="disk is full"):
             store.record(fact("a", T0))
     assert store.fact("a") is None
     assert store.record(fact("a", T0)).state == "held"
 
 
-def test_a_store_that_is_closed_takes_nothing_in(tmp_path: Path, clock: Still) -> None:
-    store = Store.open(tmp_path / "checkpoint.db", clock)
+def test_a_store_that_is_closed_takes_nothing_in(place: Place, clock: Still) -> None:
+    store = place.open(clock)
     store.close()
     store.close()
     with pytest.raises(StorageFailed, match="closed"):
@@ -354,9 +353,9 @@ def test_a_store_that_is_closed_takes_nothing_in(tmp_path: Path, clock: Still) -
 
 
 def test_only_the_writer_writes(store: Store) -> None:
-    with pytest.raises(StorageFailed, match="readonly"):
+    with pytest.raises(StorageFailed, match=r"read-?only"):
         store._db.run("DELETE FROM facts")
-    with pytest.raises(StorageFailed, match="readonly"):
+    with pytest.raises(StorageFailed, match=r"read-?only"):
         Settings.delete().execute(store._db)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 
@@ -13,6 +12,7 @@ from checkpoint.core.track import Fix
 from checkpoint.store import Store
 from checkpoint.store import positions as positions_module
 from tests.ground import T0, Still
+from tests.places import Place
 
 PLATE = "浙C12345"
 SECOND = timedelta(seconds=1)
@@ -24,8 +24,8 @@ def clock() -> Still:
 
 
 @pytest.fixture
-def store(tmp_path: Path, clock: Still) -> Iterator[Store]:
-    opened = Store.open(tmp_path / "checkpoint.db", clock)
+def store(place: Place, clock: Still) -> Iterator[Store]:
+    opened = place.open(clock)
     yield opened
     opened.close()
 

@@ -13,12 +13,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from checkpoint.store import StorageFailed, Store, WrongKey
+from checkpoint.store import Store, WrongKey
 from checkpoint.store.keys import KEY_FILE, Keys
-from checkpoint.store.migrations import MIGRATIONS
-from checkpoint.store.tables import TABLES
 from tests.ground import ID_NUMBER, T0, Still
-from tests.witness import fact
+from tests.places import Place
 
 HOUR = timedelta(hours=1)
 
@@ -29,8 +27,8 @@ def clock() -> Still:
 
 
 @pytest.fixture
-def store(tmp_path: Path, clock: Still) -> Iterator[Store]:
-    opened = Store.open(tmp_path / "checkpoint.db", clock)
+def store(place: Place, clock: Still) -> Iterator[Store]:
+    opened = place.open(clock)
     yield opened
     opened.close()
 
@@ -60,27 +58,27 @@ def test_the_files_hold_no_name_number_or_phone_that_can_be_read(tmp_path: Path,
         assert secret not in kept
 
 
-def test_only_the_owner_can_read_the_key_and_the_database(tmp_path: Path, store: Store) -> None:
-    for name in (KEY_FILE, "checkpoint.db"):
-        assert stat.S_IMODE((tmp_path / name).stat().st_mode) == 0o600
+def test_only_the_owner_can_read_the_key_and_the_database(place: Place, store: Store) -> None:
+    for path in (place.folder / KEY_FILE, place.where):
+        assert not isinstance(path, Path) or stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
-def test_a_key_that_others_can_read_is_refused(tmp_path: Path, clock: Still) -> None:
-    Store.open(tmp_path / "checkpoint.db", clock).close()
-    (tmp_path / KEY_FILE).chmod(0o644)
+def test_a_key_that_others_can_read_is_refused(place: Place, clock: Still) -> None:
+    place.open(clock).close()
+    (place.folder / KEY_FILE).chmod(0o644)
     with pytest.raises(WrongKey, match="chmod 600"):
-        Store.open(tmp_path / "checkpoint.db", clock)
+        place.open(clock)
 
 
-def test_a_database_is_not_opened_with_another_key_or_with_none(tmp_path: Path, clock: Still) -> None:
-    Store.open(tmp_path / "checkpoint.db", clock).close()
-    (tmp_path / KEY_FILE).write_text("ab" * 32)
+def test_a_database_is_not_opened_with_another_key_or_with_none(place: Place, clock: Still) -> None:
+    place.open(clock).close()
+    (place.folder / KEY_FILE).write_text("ab" * 32)
     with pytest.raises(WrongKey, match="not the key of this database"):
-        Store.open(tmp_path / "checkpoint.db", clock)
-    (tmp_path / KEY_FILE).unlink()
+        place.open(clock)
+    (place.folder / KEY_FILE).unlink()
     with pytest.raises(WrongKey, match="missing"):
-        Store.open(tmp_path / "checkpoint.db", clock)
-    assert not (tmp_path / KEY_FILE).exists()
+        place.open(clock)
+    assert not (place.folder / KEY_FILE).exists()
 
 
 @settings(max_examples=50, deadline=None)
@@ -224,34 +222,3 @@ def test_a_seed_is_kept_once_for_a_generation(store: Store) -> None:
     assert store.registry.seed("330304-0000001", 2) is None
     with pytest.raises(peewee.IntegrityError):
         store.registry.keep_seed("330304-0000001", 1, b"t" * 16)
-
-
-# -- the schema -------------------------------------------------------------------------------------------------------
-
-
-def test_the_steps_of_the_schema_end_where_the_tables_say(store: Store) -> None:
-    for table in TABLES:
-        wanted = {field.column_name: field for field in table._meta.sorted_fields}
-        found = {row[1]: row for row in store._db.rows(f"PRAGMA table_info({table._meta.table_name})")}
-        assert found.keys() == wanted.keys(), table
-        for name, field in wanted.items():
-            # A primary key of text is not null by our own care: SQLite would let it.
-            assert bool(found[name][3]) == (not field.null and not field.primary_key) or found[name][5], (table, name)
-
-
-def test_a_database_is_brought_up_to_date_once(tmp_path: Path, clock: Still) -> None:
-    for _ in range(2):
-        store = Store.open(tmp_path / "checkpoint.db", clock)
-        assert store._db.rows("SELECT number, name FROM migrations") == [
-            (n, name) for n, (name, _) in enumerate(MIGRATIONS, start=1)
-        ]
-        store.record(fact("a", T0))
-        store.close()
-
-
-def test_a_database_of_a_newer_program_is_left_alone(tmp_path: Path, clock: Still) -> None:
-    store = Store.open(tmp_path / "checkpoint.db", clock)
-    store._writer.do(lambda: store._db.execute_sql("INSERT INTO migrations VALUES (99, 'later', 0)"))
-    store.close()
-    with pytest.raises(StorageFailed, match="newer version"):
-        Store.open(tmp_path / "checkpoint.db", clock)

@@ -18,15 +18,18 @@ from typing import NamedTuple
 from checkpoint.core.facts import Fact
 from checkpoint.core.loop import Loops, MalformedLoop, parse
 from checkpoint.core.track import Fix
+from checkpoint.database_url import DatabaseUrl, is_database_url
 from checkpoint.store import keys, migrations, restored
 from checkpoint.store.concern import Concern
-from checkpoint.store.database import StorageBusy, StorageFailed, StorageFull, open_database
+from checkpoint.store.database import Database, StorageBusy, StorageFailed, StorageFull
 from checkpoint.store.keys import WrongKey
 from checkpoint.store.ledger import Entry, Gap, Head, Ledger, Outcome, Recorded, Returned, SetAside, Signed, entry_of, told_stamp
 from checkpoint.store.positions import Arrived, Positions, Stranger
+from checkpoint.store.postgres import open_postgres
 from checkpoint.store.registry import Registry
 from checkpoint.store.restored import BroughtBack, Lost
 from checkpoint.store.room import Headroom, Room
+from checkpoint.store.sqlite import open_sqlite
 from checkpoint.store.traces import Trace, Traces
 from checkpoint.store.verify import Problem, Verification, verify
 from checkpoint.store.writer import Writer
@@ -73,21 +76,15 @@ class Taken(NamedTuple):
 class Store:
     """Ledger, positions and registry of one installation, open. Made by `Store.open`."""
 
-    def __init__(self, path: Path, now: Callable[[], datetime], headroom_bytes: int = 0) -> None:
+    def __init__(self, database: Database, key_folder: Path, now: Callable[[], datetime], headroom: Headroom) -> None:
         self.now = now
-        self.headroom = Headroom(path.parent, headroom_bytes)
-        try:
-            self._db = open_database(path)
-        except StorageFailed:
-            # Even to open a file takes room: this is what the reserve is for.
-            if not self.headroom.let_go():
-                raise
-            self._db = open_database(path)
-        self._writer = Writer(self._db, self.headroom)
+        self.headroom = headroom
+        self._db = database
+        self._writer = Writer(self._db, headroom)
         try:
             self._writer.do(lambda: migrations.migrate(self._db, now()))
             fresh = not self._db.rows("SELECT 1 FROM settings WHERE name = ?", (_KEY_CHECK,))
-            self._keys = keys.load(path.parent, create=fresh)
+            self._keys = keys.load(key_folder, create=fresh)
             self.registry = Registry(self._db, self._writer, self._keys, now)
             self._check_key()
         except OSError as error:
@@ -105,20 +102,40 @@ class Store:
         self._parsed: dict[str, object] = {}
 
     @classmethod
-    def open(cls, path: Path | str, now: Callable[[], datetime], headroom_bytes: int = 0) -> Store:
-        """Open the database at a path, made and brought up to date when needed; the key file lies beside it.
+    def open(
+        cls,
+        where: Path | str | DatabaseUrl,
+        now: Callable[[], datetime],
+        headroom_bytes: int = 0,
+        key_folder: Path | None = None,
+    ) -> Store:
+        """Open the database at a path or address, made and brought up to date when needed.
 
-        When less than `headroom_bytes` are free on its disk, intake is refused (`room.py`); with 0 never by us.
-        Raises `StorageFailed` when it cannot be opened, `WrongKey` when the key file is not this database's.
+        The key file lies in `key_folder`: beside a SQLite database when not said. When less than `headroom_bytes` are free on
+        a SQLite database's disk, intake is refused (`room.py`); with 0 never by us. Raises `StorageFailed` when it cannot be
+        opened, `WrongKey` when the key file is not this database's.
         """
-        return cls(Path(path), now, headroom_bytes)
+        if isinstance(where, str):
+            where = DatabaseUrl(where) if is_database_url(where) else Path(where)
+        if key_folder is not None:
+            key_folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if isinstance(where, DatabaseUrl):
+            if key_folder is None:
+                raise ValueError("a folder for the key file is wanted")
+            return cls(open_postgres(where), key_folder, now, Headroom(key_folder, 0))
+        headroom = Headroom(where.parent, headroom_bytes)
+        try:
+            database = open_sqlite(where)
+        except StorageFailed:
+            # Even to open a file takes room: this is what the reserve is for.
+            if not headroom.let_go():
+                raise
+            database = open_sqlite(where)
+        return cls(database, key_folder or where.parent, now, headroom)
 
     def _check_key(self) -> None:
         mark = self._keys.mark("check", "").hex()
-        known = self.registry.setting(_KEY_CHECK)
-        if not known:
-            self.registry.set_setting(_KEY_CHECK, mark)
-        elif known != mark:
+        if self.registry.first_setting(_KEY_CHECK, mark) != mark:
             raise WrongKey(f"{keys.KEY_FILE} is not the key of this database")
 
     def close(self) -> None:

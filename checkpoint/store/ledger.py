@@ -24,7 +24,7 @@ import msgspec
 
 from checkpoint.core.facts import Fact, Malformed, decode, encode, subjects
 from checkpoint.store.concern import Concern
-from checkpoint.store.database import Sqlite, StorageFailed, instant, micros
+from checkpoint.store.database import Database, StorageFailed, instant, micros
 from checkpoint.store.keys import Keys
 
 log = logging.getLogger(__name__)
@@ -183,7 +183,7 @@ def told_stamp(keys: Keys, witness: str, seq: int, prev: bytes, raw: bytes) -> s
 class Ledger:
     """Reads on any thread; `take` and `sign` on the writer's."""
 
-    def __init__(self, database: Sqlite, keys: Keys) -> None:
+    def __init__(self, database: Database, keys: Keys) -> None:
         self._db = database
         self._keys = keys
 
@@ -339,12 +339,13 @@ class Ledger:
         # A number that no chain has may be larger than a column holds.
         place = seq if seq is not None and 0 <= seq <= LARGEST_SEQ else None
         witness, place, prev, own = link or (None, place, None, None)
-        self._db.run(
+        source, detail, fact_id = (text.replace("\x00", "\ufffd") for text in (source, detail, fact_id))
+        inserted = self._db.rows(
             "INSERT INTO aside (digest, source, why, detail, fact_id, received_at, raw, linked, witness, seq, prev, hash)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING number",
             (digest, source, why, detail, fact_id, micros(now), raw, int(link is not None), witness, place, prev, own),
         )
-        return int(self._db.rows("SELECT last_insert_rowid()")[0][0])
+        return int(inserted[0][0])
 
     # -- chains -------------------------------------------------------------------------------------------------------
 
@@ -451,7 +452,7 @@ class Ledger:
         """The number of the fact of any of these kinds that was learnt last, 0 when there is none."""
         # One probe of the index a kind: `IN` would walk over all of them.
         last = " UNION ALL ".join(["SELECT max(number) AS last FROM facts WHERE kind = ?"] * len(kinds))
-        return int(self._db.rows(f"SELECT coalesce(max(last), 0) FROM ({last})", kinds)[0][0])
+        return int(self._db.rows(f"SELECT coalesce(max(last), 0) FROM ({last}) AS each_kind", kinds)[0][0])
 
     def of_kind(self, *kinds: str) -> list[Recorded]:
         """All facts of these kinds, in the order learnt."""
@@ -487,7 +488,7 @@ class Ledger:
         """The vehicles that a fact learnt since then names."""
         rows = self._db.rows(
             "SELECT DISTINCT subject FROM subjects WHERE subject >= 'vehicle:' AND subject < 'vehicle;'"
-            " AND number >= (SELECT coalesce(min(number), 1 << 62) FROM facts WHERE recorded_at >= ?)",
+            " AND number >= (SELECT coalesce(min(number), 4611686018427387904) FROM facts WHERE recorded_at >= ?)",
             (micros(since),),
         )
         return [subject.removeprefix("vehicle:") for (subject,) in rows]

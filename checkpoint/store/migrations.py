@@ -3,6 +3,9 @@
 The law of this file: steps are added at the end and never changed. `migrate` runs those a database has not seen, all in
 one transaction, each once. `tables.py` describes where this list ends; a test holds the two together.
 
+The words are SQLite's; `postgres.py` has a table of what they are there. Plain SQL beside them: what is written here runs
+on both.
+
 Instants are microseconds since 1970 UTC. Hashes, marks and seals are raw bytes.
 """
 
@@ -10,7 +13,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from checkpoint.store.database import Sqlite, StorageFailed, micros
+from checkpoint.store.database import Database, StorageFailed, micros
 
 # (name, statements)
 MIGRATIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
@@ -242,15 +245,22 @@ MIGRATIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
 )
 
 
-def migrate(database: Sqlite, now: datetime) -> int:
+_COUNT = "CREATE TABLE IF NOT EXISTS migrations (number INTEGER PRIMARY KEY, name TEXT, applied_at BIGINT)"
+
+
+def migrate(database: Database, now: datetime) -> int:
     """Bring a database up to the end of the list, inside the writer's transaction. Returns how many steps ran."""
-    database.execute_sql("CREATE TABLE IF NOT EXISTS migrations (number INTEGER PRIMARY KEY, name TEXT, applied_at BIGINT)")
+    database.define(_COUNT)
     seen = {int(number) for (number,) in database.rows("SELECT number FROM migrations")}
     if seen and max(seen) > len(MIGRATIONS):
-        raise StorageFailed("the database was made by a newer version of the program")
+        raise StorageFailed(
+            "the database was made by a newer version of the program: run that one, or restore the copy before it"
+        )
     pending = [(number, step) for number, step in enumerate(MIGRATIONS, start=1) if number not in seen]
+    if pending and seen:
+        database.before_migrating(pending[0][0])
     for number, (name, statements) in pending:
         for statement in statements:
-            database.execute_sql(statement)
-        database.execute_sql("INSERT INTO migrations VALUES (?, ?, ?)", (number, name, micros(now)))
+            database.define(statement)
+        database.run("INSERT INTO migrations VALUES (?, ?, ?)", (number, name, micros(now)))
     return len(pending)

@@ -12,7 +12,7 @@ from datetime import datetime
 import msgspec
 
 from checkpoint.core.track import Fix
-from checkpoint.store.database import Sqlite, instant, micros
+from checkpoint.store.database import Database, instant, micros
 
 MOST_STRANGE_PER_DEVICE = 5_000
 MOST_STRANGE = 100_000
@@ -40,7 +40,7 @@ class Stranger(msgspec.Struct, frozen=True, kw_only=True):
 class Positions:
     """Reads on any thread; `add` and `add_strangers` on the writer's."""
 
-    def __init__(self, database: Sqlite) -> None:
+    def __init__(self, database: Database) -> None:
         self._db = database
 
     def add(self, fixes: Sequence[tuple[str, Fix]], now: datetime) -> list[bool]:

@@ -18,7 +18,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from checkpoint.core.facts import Fact, Restored, digest_id
-from checkpoint.store.database import Sqlite, micros
+from checkpoint.store.database import Database, micros
 from checkpoint.store.ledger import Ledger
 
 # More facts, and more passes of one area, than anybody takes in between two backups. Numbers have room for it many times.
@@ -48,7 +48,7 @@ class BroughtBack(NamedTuple):
     spent: dict[str, int]
 
 
-def bring_back(database: Sqlite, ledger: Ledger, taken_at: datetime, backup: str, now: datetime) -> BroughtBack:
+def bring_back(database: Database, ledger: Ledger, taken_at: datetime, backup: str, now: datetime) -> BroughtBack:
     """Make a record that was brought back fit to go on; on the writer's thread, in its transaction."""
     last = ledger.last_number()
     spent = {name: _run(database, statement, micros(now)) for name, statement in SPENT}
@@ -73,6 +73,6 @@ def lost(ledger: Ledger) -> tuple[Lost, ...]:
     )
 
 
-def _run(database: Sqlite, statement: str, now: int) -> int:
+def _run(database: Database, statement: str, now: int) -> int:
     before, named, after = statement.partition(":now")
     return database.run(f"{before}?{after}", (now,)) if named else database.run(statement)

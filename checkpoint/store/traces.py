@@ -17,7 +17,7 @@ from threading import Lock
 
 import msgspec
 
-from checkpoint.store.database import Sqlite, instant, micros
+from checkpoint.store.database import Database, instant, micros
 from checkpoint.store.writer import Writer
 
 log = logging.getLogger(__name__)
@@ -41,7 +41,7 @@ class Trace(msgspec.Struct, frozen=True, kw_only=True):
 class Traces:
     """Notes readings, from any thread, and tells who read."""
 
-    def __init__(self, database: Sqlite, writer: Writer) -> None:
+    def __init__(self, database: Database, writer: Writer) -> None:
         self._db = database
         self._writer = writer
         self._lock = Lock()

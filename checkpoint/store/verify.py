@@ -19,7 +19,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from checkpoint.core.facts import Fact, Malformed, decode, subjects
-from checkpoint.store.database import Sqlite, instant, micros
+from checkpoint.store.database import Database, instant, micros
 from checkpoint.store.keys import Keys
 from checkpoint.store.ledger import ZERO, Gap, link_hash, row_seal, seal_of
 
@@ -71,9 +71,9 @@ def head_message(witness: str, seq: int, own: bytes | str) -> bytes:
     return f"{witness.removeprefix('kiosk:')}|{seq}|{own if isinstance(own, str) else own.hex()}".encode()
 
 
-def verify(database: Sqlite, keys: Keys, public_keys: Mapping[str, bytes]) -> Verification:
+def verify(database: Database, keys: Keys, public_keys: Mapping[str, bytes]) -> Verification:
     """Walk the record. `public_keys` are the raw Ed25519 keys of witnesses that sign their heads."""
-    with database.atomic():
+    with database.snapshot():
         walk = _Walk(database, keys, public_keys)
         found = tuple(islice(walk.problems(), MOST_PROBLEMS))
         facts_count = int(database.rows("SELECT count(*) FROM facts")[0][0])
@@ -81,7 +81,7 @@ def verify(database: Sqlite, keys: Keys, public_keys: Mapping[str, bytes]) -> Ve
 
 
 class _Walk:
-    def __init__(self, database: Sqlite, keys: Keys, public_keys: Mapping[str, bytes]) -> None:
+    def __init__(self, database: Database, keys: Keys, public_keys: Mapping[str, bytes]) -> None:
         self._db = database
         self._keys = keys
         self._public_keys = public_keys

@@ -4,8 +4,6 @@ The law of this file: a future is resolved after the commit that holds its work,
 savepoint: what fails is rolled back alone and raises to its own caller, its neighbours stand. When the commit itself
 fails, everybody in it hears `StorageFailed`, and nothing of it is held.
 
-The transaction is `BEGIN IMMEDIATE`: one that reads first and writes later is refused under load.
-
 When a commit takes longer than `PATIENCE_S` (another program holds the file, the disk hangs), whoever comes is refused at
 once instead of waiting in a row that grows; when it failed, the writer knocks until it is let in, and goes on by itself.
 When there is no room, the reserve is let go and the same work is done again.
@@ -13,7 +11,6 @@ When there is no room, the reserve is let go and the same work is done again.
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import queue
 import threading
@@ -22,7 +19,7 @@ from concurrent.futures import Future
 from time import monotonic
 from typing import Any, TypeVar
 
-from checkpoint.store.database import Sqlite, StorageBusy, StorageFailed, StorageFull
+from checkpoint.store.database import Database, StorageBusy, StorageFailed, StorageFull
 from checkpoint.store.room import Headroom
 
 log = logging.getLogger(__name__)
@@ -37,7 +34,7 @@ KNOCK_EVERY_S = 0.2
 class Writer:
     """Runs work on the writing connection, in the order it was handed in."""
 
-    def __init__(self, database: Sqlite, headroom: Headroom) -> None:
+    def __init__(self, database: Database, headroom: Headroom) -> None:
         self._database = database
         self._headroom = headroom
         # Since when a commit is under way, or is waited for in vain.
@@ -121,8 +118,8 @@ class Writer:
                 if future.set_running_or_notify_cancel():
                     future.set_exception(StorageBusy("the database does not let us write"))
             try:
-                self._database.run("BEGIN IMMEDIATE")
-                self._database.run("ROLLBACK")
+                self._database.begin_writing()
+                self._database.abandon_writing()
             except StorageFailed:
                 threading.Event().wait(KNOCK_EVERY_S)
                 continue
@@ -134,7 +131,7 @@ class Writer:
         run = self._database.run
         done: list[tuple[Future[Any], Any, BaseException | None]] = []
         try:
-            run("BEGIN IMMEDIATE")
+            self._database.begin_writing()
             for work, future in group:
                 run("SAVEPOINT work")
                 try:
@@ -145,10 +142,9 @@ class Writer:
                     run("ROLLBACK TO work")
                     done.append((future, None, error))
                 run("RELEASE work")
-            run("COMMIT")
+            self._database.commit_writing()
         except Exception as error:  # noqa: BLE001 - handed to everybody who waits for this commit
-            with contextlib.suppress(StorageFailed):
-                run("ROLLBACK")
+            self._database.abandon_writing()
             failed = error if isinstance(error, StorageFailed) else StorageFailed(str(error))
             failed.__cause__ = error.__cause__ if failed is error else error
             return failed

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any, TypeVar
 
-from checkpoint.store.database import Sqlite, micros
+from checkpoint.store.database import Database, micros
 from checkpoint.store.keys import Keys
 from checkpoint.store.writer import Writer
 
@@ -17,7 +17,7 @@ T = TypeVar("T")
 class Shelf:
     """Tables that are not the record: they change in place. Every write is durable when its method returns."""
 
-    def __init__(self, database: Sqlite, writer: Writer, keys: Keys, now: Callable[[], datetime]) -> None:
+    def __init__(self, database: Database, writer: Writer, keys: Keys, now: Callable[[], datetime]) -> None:
         self._db = database
         self._writer = writer
         self._keys = keys
