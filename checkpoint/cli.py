@@ -173,6 +173,8 @@ def verify(asked: argparse.Namespace, t: Texts) -> int:
         print(t("cli.verify.waiting", witness=gap.witness, first=gap.first, last=gap.last))
     for problem in found.problems:
         print(t("cli.verify.problem", problem=str(problem)))
+    if found.left_count:
+        print(t("cli.verify.left", count=found.left_count))
     print(t("cli.verify.ok" if found.ok else "cli.verify.broken", count=found.facts_count))
     return DONE if found.ok else NO
 

@@ -6,7 +6,6 @@ import logging
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from itertools import pairwise
-from pathlib import Path
 from threading import Event
 
 import pytest
@@ -14,6 +13,7 @@ import pytest
 from checkpoint.chores import Chore, Chores
 from checkpoint.store import Store
 from tests.ground import T0, Still
+from tests.places import Place
 
 
 @pytest.fixture
@@ -22,8 +22,8 @@ def clock() -> Still:
 
 
 @pytest.fixture
-def store(tmp_path: Path, clock: Still) -> Iterator[Store]:
-    opened = Store.open(tmp_path / "checkpoint.db", clock)
+def store(place: Place, clock: Still) -> Iterator[Store]:
+    opened = place.open(clock)
     yield opened
     opened.close()
 

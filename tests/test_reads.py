@@ -22,7 +22,8 @@ from checkpoint.web.routes import TABLE
 from checkpoint.wish import Person
 from tests.desk import HTML, Desk, desk
 from tests.fleet import HOUR, NOW, Fleet, Told
-from tests.ground import ID_NUMBER, T0, Still, store_in, wish
+from tests.ground import ID_NUMBER, T0, Still, publish, wish
+from tests.places import Place
 
 PLATE = "浙C38R71"
 # What only a page or an answer about this person's health and ways can hold.
@@ -124,8 +125,9 @@ def clock() -> Still:
 
 
 @pytest.fixture
-def store(tmp_path: Path, clock: Still) -> Iterator[Store]:
-    store = store_in(tmp_path, clock)
+def store(place: Place, clock: Still) -> Iterator[Store]:
+    store = place.open(clock)
+    publish(store)
     yield store
     store.close()
 

@@ -97,7 +97,7 @@ def _insert(chance: random.Random, db: apsw.Connection) -> None:
     if chance.random() < 0.5:
         row[2] = "desk:nobody"
     row[3] += 1_000 if chance.random() < 0.5 else 20
-    db.execute("INSERT INTO facts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
+    db.execute(f"INSERT INTO facts VALUES ({', '.join('?' * len(row))})", row)
 
 
 def _reorder(chance: random.Random, db: apsw.Connection) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hmac
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import Future
 from datetime import datetime
 from pathlib import Path
@@ -27,6 +27,7 @@ from checkpoint.store.ledger import Entry, Gap, Head, Ledger, Outcome, Recorded,
 from checkpoint.store.positions import Arrived, Positions, Stranger
 from checkpoint.store.postgres import open_postgres
 from checkpoint.store.registry import Registry
+from checkpoint.store.removal import remove_aside, remove_facts
 from checkpoint.store.restored import BroughtBack, Lost
 from checkpoint.store.room import Headroom, Room
 from checkpoint.store.sqlite import open_sqlite
@@ -221,6 +222,10 @@ class Store:
         """The facts learnt after a number, in the order learnt."""
         return self._ledger.after(number, limit)
 
+    def learnt_before(self, before: datetime, limit: int) -> list[Recorded]:
+        """The facts that were learnt before an instant, the oldest first."""
+        return self._ledger.learnt_before(before, limit)
+
     def last_number(self) -> int:
         """The number of the fact learnt last."""
         return self._ledger.last_number()
@@ -291,6 +296,18 @@ class Store:
     def verify(self) -> Verification:
         """Walk every chain again from the bytes, and compare all that is derived from them."""
         return verify(self._db, self._keys, {k.witness: k.public_key for k in self.registry.kiosks() if k.public_key})
+
+    # -- what leaves ---------------------------------------------------------------------------------------------------
+
+    def remove_facts(self, numbers: Collection[int]) -> int:
+        """Let the bodies of facts go, all of them or none; their links stay. Returns how many there were."""
+        now = self.now()
+        return self._writer.do(lambda: remove_facts(self._db, self._keys, numbers, now))
+
+    def remove_aside(self, before: datetime) -> int:
+        """Let go what was set aside before an instant; links of chains stay. Returns how many there were."""
+        now = self.now()
+        return self._writer.do(lambda: remove_aside(self._db, self._keys, before, now))
 
     # -- positions ----------------------------------------------------------------------------------------------------
 

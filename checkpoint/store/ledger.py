@@ -8,6 +8,7 @@ The law of this file:
   cannot chain the ledger does. Links may come out of order: a gap is written down, and filled when the missing come.
 * What is set aside keeps its place in the chain when its hash fits: a bad fact leaves no hole.
 * Every row is sealed with a key that is not in the database.
+* A fact whose term is over leaves (`removal.py`): its link stays, and nobody reads it any more.
 
 Everything here that writes runs on the writer's thread, in its transaction.
 """
@@ -32,6 +33,7 @@ ZERO = bytes(32)
 # A sequence that jumps further than this is a mistake, not a gap.
 LONGEST_GAP = 1_000_000
 LARGEST_SEQ = 2**53
+_LEFT = "left:"
 # SQLite takes more, but a list of this length is found as fast in two.
 _AT_ONCE = 400
 
@@ -180,6 +182,18 @@ def told_stamp(keys: Keys, witness: str, seq: int, prev: bytes, raw: bytes) -> s
     return keys.stamp("told", f"{witness}|{seq}|{link_hash(prev, seq, raw).hex()}".encode()).hex()
 
 
+def left_id(fact_id: str) -> str:
+    """What stays of the id of a fact that left: one way only, so that telling it again is recognised."""
+    return _LEFT + hashlib.sha256(fact_id.encode()).hexdigest()[:40]
+
+
+def removal_seal(
+    keys: Keys, number: int, name: str, witness: str, seq: int, prev: bytes, own: bytes, recorded_at: int, removed_at: int
+) -> bytes:
+    """The seal over a row whose body left; `name` is what stays of its id."""
+    return seal_of(keys, "left", number, name, witness, seq, prev, own, recorded_at, removed_at)
+
+
 class Ledger:
     """Reads on any thread; `take` and `sign` on the writer's."""
 
@@ -215,7 +229,7 @@ class Ledger:
             prev, own = bytes.fromhex(entry.prev), bytes.fromhex(entry.hash)
         except ValueError:
             prev = own = b""
-        wrong = self._chain_problem(entry.witness, entry.seq, prev, own, entry.raw, head)
+        wrong = self._chain_problem(entry, entry.seq, prev, own, head)
         if wrong is not None:
             return wrong if isinstance(wrong, Outcome) else self._set_aside(entry, wrong[0], wrong[1], now)
         outcome = self._keep(entry, entry.seq, prev, own, now)
@@ -237,12 +251,13 @@ class Ledger:
         return Outcome(id=entry.fact.id, state="held", number=number, seq=seq)
 
     def _chain_problem(
-        self, witness: str, seq: int, prev: bytes, own: bytes, raw: bytes, head: _Head | None
+        self, entry: Entry, seq: int, prev: bytes, own: bytes, head: _Head | None
     ) -> Outcome | tuple[str, str] | None:
         """What is wrong with a link's place in its chain (why, detail); an `Outcome` when it was held before; else None."""
+        witness = entry.witness
         if head is not None and not head.chains_itself:
             return "not-chaining", "the ledger chains for this witness"
-        if not 1 <= seq <= LARGEST_SEQ or len(prev) != 32 or link_hash(prev, seq, raw) != own:
+        if not 1 <= seq <= LARGEST_SEQ or len(prev) != 32 or link_hash(prev, seq, entry.raw) != own:
             return "hash-wrong", f"the hash of link {seq} does not fit its bytes"
         if head is not None and seq == head.seq + 1 and prev == head.hash:
             return None  # the common case: the next link, and nothing is held beyond the head
@@ -250,7 +265,7 @@ class Ledger:
         if there is not None:
             if there.hash != own:
                 return "seq-taken", f"another link {seq} is held"
-            return self._outcome_of(there, seq)
+            return self._outcome_of(there, seq, entry)
         before = _Link(b"", ZERO, 0, True) if seq == 1 else self._link(witness, seq - 1)
         if before is not None and before.hash != prev:
             return "chain-broken", f"link {seq} does not follow the link {seq - 1} that is held"
@@ -274,8 +289,11 @@ class Ledger:
 
     def _known(self, entry: Entry, fact: Fact, now: datetime) -> Outcome:
         """The answer to an entry whose id is held: told again, or another fact under its name."""
-        number, raw, witness, seq = self._db.rows("SELECT number, raw, witness, seq FROM facts WHERE id = ?", (fact.id,))[0]
-        if raw == entry.raw and witness == entry.witness:
+        number, witness, seq, prev, own = self._db.rows(
+            "SELECT number, witness, seq, prev, hash FROM facts WHERE id IN (?, ?)", (fact.id, left_id(fact.id))
+        )[0]
+        # By the hash, not by the bytes: they may have left.
+        if witness == entry.witness and link_hash(prev, seq, entry.raw) == own:
             return Outcome(id=fact.id, state="repeated", number=number, seq=seq)
         return self._set_aside(entry, "id-taken", "a fact with this id and other contents is held", now)
 
@@ -300,7 +318,12 @@ class Ledger:
         """Write a fact's row and its subjects; None when its id is held already, and nothing was written."""
         at, recorded_at = micros(fact.at), micros(now)
         kind = type(fact.what).__name__
-        number = int(self._db.rows("SELECT coalesce(max(number), 0) + 1 FROM facts")[0][0]) + ahead
+        number, left = self._db.rows(
+            "SELECT coalesce(max(number), 0) + 1, EXISTS (SELECT 1 FROM facts WHERE id = ?) FROM facts", (left_id(fact.id),)
+        )[0]
+        if left:
+            return None
+        number = int(number) + ahead
         seal = row_seal(self._keys, number, fact.id, entry.witness, seq, own, kind, at, recorded_at, entry.received)
         inserted = self._db.run(
             "INSERT INTO facts (number, id, witness, seq, prev, hash, kind, at, recorded_at, raw, received, seal)"
@@ -393,11 +416,15 @@ class Ledger:
         )
         return _Link(rows[0][0], rows[0][1], rows[0][2], bool(rows[0][3])) if rows else None
 
-    def _outcome_of(self, link: _Link, seq: int) -> Outcome:
+    def _outcome_of(self, link: _Link, seq: int, entry: Entry) -> Outcome:
+        """What became of a link that was held before; its witness hears the name it told, though that may have left."""
+        told = entry.fact.id if entry.fact is not None else entry.fact_id
         if link.held:
             fact_id = self._db.rows("SELECT id FROM facts WHERE number = ?", (link.number,))[0][0]
-            return Outcome(id=fact_id, state="repeated", number=link.number, seq=seq)
+            name = told if fact_id.startswith(_LEFT) else fact_id
+            return Outcome(id=name, state="repeated", number=link.number, seq=seq)
         fact_id, why, detail = self._db.rows("SELECT fact_id, why, detail FROM aside WHERE number = ?", (link.number,))[0]
+        fact_id = told if fact_id.startswith(_LEFT) else fact_id
         return Outcome(id=fact_id, state="aside", why=why, detail=detail, number=link.number, seq=seq)
 
     def sign(self, witness: str, signed: Signed) -> None:
@@ -424,24 +451,25 @@ class Ledger:
 
     # -- reading ------------------------------------------------------------------------------------------------------
 
-    _RECORDED = "SELECT number, recorded_at, raw, seq, received, prev FROM facts"
+    # What left is not read: whoever asks for facts is told of those that have a body.
+    _RECORDED = "SELECT number, recorded_at, raw, seq, received, prev FROM facts WHERE removed_at IS NULL AND"
 
     def returned(self) -> list[Returned]:
         """What the record had lost and has again, in the order in which it came back."""
         rows = self._db.rows(
             "SELECT r.kiosk, r.how, f.number, f.recorded_at, f.raw, f.seq, f.received, f.prev"
-            " FROM returned r JOIN facts f ON f.number = r.number ORDER BY r.number"
+            " FROM returned r JOIN facts f ON f.number = r.number WHERE f.removed_at IS NULL ORDER BY r.number"
         )
         return [Returned(recorded=_recorded(row[2:]), kiosk=row[0], how=row[1]) for row in rows]
 
     def fact(self, fact_id: str) -> Recorded | None:
         """The fact of an id, or None."""
-        rows = self._db.rows(f"{self._RECORDED} WHERE id = ?", (fact_id,))
+        rows = self._db.rows(f"{self._RECORDED} id = ?", (fact_id,))
         return _recorded(rows[0]) if rows else None
 
     def after(self, number: int, limit: int) -> list[Recorded]:
         """The facts learnt after a number, in the order learnt."""
-        rows = self._db.rows(f"{self._RECORDED} WHERE number > ? ORDER BY number LIMIT ?", (number, limit))
+        rows = self._db.rows(f"{self._RECORDED} number > ? ORDER BY number LIMIT ?", (number, limit))
         return [_recorded(row) for row in rows]
 
     def last_number(self) -> int:
@@ -456,7 +484,7 @@ class Ledger:
 
     def of_kind(self, *kinds: str) -> list[Recorded]:
         """All facts of these kinds, in the order learnt."""
-        rows = self._db.rows(f"{self._RECORDED} WHERE kind IN ({_marks(kinds)}) ORDER BY number", list(kinds))
+        rows = self._db.rows(f"{self._RECORDED} kind IN ({_marks(kinds)}) ORDER BY number", list(kinds))
         return [_recorded(row) for row in rows]
 
     def about_subjects(self, names: Iterable[str]) -> list[Recorded]:
@@ -466,7 +494,7 @@ class Ledger:
         for i in range(0, len(wanted), _AT_ONCE):
             part = wanted[i : i + _AT_ONCE]
             rows = self._db.rows(
-                f"{self._RECORDED} WHERE number IN (SELECT number FROM subjects WHERE subject IN ({_marks(part)}))", part
+                f"{self._RECORDED} number IN (SELECT number FROM subjects WHERE subject IN ({_marks(part)}))", part
             )
             for row in rows:
                 found.setdefault(row[0], _recorded(row))
@@ -484,6 +512,11 @@ class Ledger:
             wanted, ids = concern.add(r.fact for r in found)
             yield from found
 
+    def learnt_before(self, before: datetime, limit: int) -> list[Recorded]:
+        """The facts that were learnt before an instant, the oldest first."""
+        rows = self._db.rows(f"{self._RECORDED} recorded_at < ? ORDER BY recorded_at, number LIMIT ?", (micros(before), limit))
+        return [_recorded(row) for row in rows]
+
     def vehicles(self, since: datetime) -> list[str]:
         """The vehicles that a fact learnt since then names."""
         rows = self._db.rows(
@@ -496,9 +529,10 @@ class Ledger:
     def aside(self, limit: int, why: str | None = None, source: str | None = None) -> list[SetAside]:
         """What was set aside, the newest first."""
         conditions = [(f"{name} = ?", value) for name, value in (("why", why), ("source", source)) if value is not None]
-        where = "WHERE " + " AND ".join(c for c, _ in conditions) if conditions else ""
+        where = " AND ".join(["removed_at IS NULL", *(c for c, _ in conditions)])
         rows = self._db.rows(
-            f"SELECT number, source, why, detail, fact_id, received_at, raw, seq FROM aside {where} ORDER BY number DESC LIMIT ?",
+            "SELECT number, source, why, detail, fact_id, received_at, raw, seq FROM aside"
+            f" WHERE {where} ORDER BY number DESC LIMIT ?",
             [*(value for _, value in conditions), limit],
         )
         return [

@@ -242,6 +242,15 @@ MIGRATIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
             "ALTER TABLE kiosks ADD COLUMN program TEXT",
         ),
     ),
+    (
+        "leaving",
+        (
+            # When the body of a fact, or of what was set aside, left: its link of the chain stays.
+            "ALTER TABLE facts ADD COLUMN removed_at BIGINT",
+            "ALTER TABLE aside ADD COLUMN removed_at BIGINT",
+            "ALTER TABLE aside ADD COLUMN removal BLOB",
+        ),
+    ),
 )
 
 

@@ -23,7 +23,8 @@ from playhouse.apsw_ext import APSWDatabase
 from checkpoint.store.database import Database, StorageBusy, StorageFailed, StorageFull
 
 # FULL: with NORMAL a power cut loses acknowledged commits. The cache is 16 MiB for each connection.
-_PRAGMAS = {"journal_mode": "wal", "synchronous": "full", "foreign_keys": 1, "cache_size": -16_384}
+# What is deleted is overwritten: a name that was erased is not left in a page that nobody uses.
+_PRAGMAS = {"journal_mode": "wal", "synchronous": "full", "foreign_keys": 1, "cache_size": -16_384, "secure_delete": 1}
 # How long another process may hold the file before we say so. Our own writing never waits: it is one thread.
 BUSY_TIMEOUT_S = 5
 COPIES_KEPT = 3

@@ -4,8 +4,9 @@ The law of this file: nothing that is derived is believed. Hashes, seals, ids, t
 made again from the bytes and compared; each chain must run from 1 to its head without a hole that was not written down,
 and pass through the head that its witness signed. The reading is one snapshot.
 
-What it claims: no row was changed, removed, added or moved by somebody without the key file. Somebody who puts an older
-copy of the whole database back is found only where a kiosk has signed further.
+What it claims: no row was changed, removed, added or moved by somebody without the key file. Of a fact that left when its
+term was over it claims no more than that its link is in its place and that it left by our own hand: what it said, nobody
+knows. Somebody who puts an older copy of the whole database back is found only where a kiosk has signed further.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from checkpoint.core.facts import Fact, Malformed, decode, subjects
 from checkpoint.store.database import Database, instant, micros
 from checkpoint.store.keys import Keys
-from checkpoint.store.ledger import ZERO, Gap, link_hash, row_seal, seal_of
+from checkpoint.store.ledger import ZERO, Gap, link_hash, removal_seal, row_seal, seal_of
 
 MOST_PROBLEMS = 50
 _KINDS: dict[str, type] = {
@@ -45,7 +46,8 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Verification(msgspec.Struct, frozen=True, kw_only=True):
-    """What walking the record found. `witnesses` counts the links held by witness, `waiting` what has not come yet.
+    """What walking the record found. `witnesses` counts the links held by witness, `waiting` what has not come yet, `left_count`
+    the links of which only the hash is here.
 
     `problems` are ordered by witness and link, at most `MOST_PROBLEMS`; `first` is the first.
     """
@@ -54,6 +56,7 @@ class Verification(msgspec.Struct, frozen=True, kw_only=True):
     witnesses: dict[str, int]
     waiting: tuple[Gap, ...]
     problems: tuple[Problem, ...]
+    left_count: int = 0
 
     @property
     def ok(self) -> bool:
@@ -77,7 +80,9 @@ def verify(database: Database, keys: Keys, public_keys: Mapping[str, bytes]) -> 
         walk = _Walk(database, keys, public_keys)
         found = tuple(islice(walk.problems(), MOST_PROBLEMS))
         facts_count = int(database.rows("SELECT count(*) FROM facts")[0][0])
-    return Verification(facts_count=facts_count, witnesses=walk.links, waiting=tuple(walk.waiting), problems=found)
+    return Verification(
+        facts_count=facts_count, witnesses=walk.links, waiting=tuple(walk.waiting), problems=found, left_count=walk.left_count
+    )
 
 
 class _Walk:
@@ -87,6 +92,7 @@ class _Walk:
         self._public_keys = public_keys
         self.links: dict[str, int] = {}
         self.waiting: list[Gap] = []
+        self.left_count = 0
 
     def problems(self) -> Iterator[Problem]:
         self._heads = {row[0]: row[1:] for row in self._db.rows("SELECT * FROM heads")}
@@ -137,16 +143,20 @@ class _Walk:
     def _links(self, witness: str) -> Iterator[dict[str, Any]]:
         """The links of a chain in their order, facts and those set aside, read as they are walked."""
         rows = self._db.walk(
-            "SELECT seq, prev, hash, number, id, kind, at, recorded_at, raw, received, seal, 1 FROM facts WHERE witness = ?"
-            " UNION ALL SELECT seq, prev, hash, number, fact_id, '', 0, received_at, raw, NULL, NULL, 0 FROM aside"
+            "SELECT seq, prev, hash, number, id, kind, at, recorded_at, raw, received, seal, removed_at, 1 FROM facts"
+            " WHERE witness = ? UNION ALL"
+            " SELECT seq, prev, hash, number, fact_id, '', 0, received_at, raw, NULL, removal, removed_at, 0 FROM aside"
             " WHERE witness = ? AND linked = 1 ORDER BY 1",
             (witness, witness),
         )
-        names = ("seq", "prev", "hash", "number", "id", "kind", "at", "recorded_at", "raw", "received", "seal", "held")
+        names = ("seq", "prev", "hash", "number", "id", "kind", "at", "recorded_at", "raw", "received", "seal", "left", "held")
         for row in rows:
             yield dict(zip(names, row, strict=True))
 
     def _row(self, witness: str, row: dict[str, Any]) -> Iterator[Problem]:
+        if row["left"] is not None:
+            yield from self._left(witness, row)
+            return
         if link_hash(row["prev"], row["seq"], row["raw"]) != row["hash"]:
             yield _problem(witness, row, "the bytes or the link were changed: the hash does not fit")
             return
@@ -167,6 +177,18 @@ class _Walk:
         if wanted != row["seal"]:
             yield _problem(witness, row, "the seal does not fit: the row was written or moved from outside")
         yield from self._subjects(witness, row, fact)
+
+    def _left(self, witness: str, row: dict[str, Any]) -> Iterator[Problem]:
+        """A link whose body left: nothing of it is here, and it was our own hand that took it."""
+        self.left_count += 1
+        if row["raw"] or row["received"] is not None or row["kind"] or row["at"]:
+            yield _problem(witness, row, "left, and is still here in part")
+        wanted = removal_seal(
+            self._keys,
+            row["number"], row["id"], witness, row["seq"], row["prev"], row["hash"], row["recorded_at"], row["left"],
+        )  # fmt: skip
+        if wanted != row["seal"]:
+            yield _problem(witness, row, "was removed from outside")
 
     def _subjects(self, witness: str, row: dict[str, Any], fact: Fact) -> Iterator[Problem]:
         for subject in sorted(subjects(fact)):
@@ -207,7 +229,7 @@ class _Walk:
         counts = dict(self._db.rows("SELECT number, count(*) FROM subjects GROUP BY number"))
         for number, witness, seq, fact_id, raw in self._db.walk("SELECT number, witness, seq, id, raw FROM facts"):
             try:
-                wanted = len(subjects(decode(raw)))
+                wanted = len(subjects(decode(raw))) if raw else 0
             except (Malformed, TypeError):
                 continue  # named above
             if counts.get(number, 0) > wanted:
