@@ -21,6 +21,7 @@ from checkpoint.core.facts import Fact, PassGranted, PassRefused, PassRequested,
 from checkpoint.core.journey import PassState, fold_passes
 from checkpoint.core.loop import Loop
 from checkpoint.store import Store
+from checkpoint.store.registry import Link
 from checkpoint.wish import Fault, Faulty, Person, Wish, checked, words
 
 Entropy = Callable[[int], bytes]
@@ -213,19 +214,43 @@ class PassOffice:
         """Give a pass a new generation and a new link: for a driver whose phone was lost. What the old phone and old
         sheets show is superseded from now on. Raises `Unknown`, `Settled`, `Faulty`."""
         with self._one_at_a_time:
-            state = self.pass_state(pass_id)
-            if state.revoked_at is not None:
-                raise Settled("revoked")
-            grant = state.grant
-            loop = self._loop(grant.loop, max(grant.not_before, self._now()))
-            if loop is None or grant.generation >= 255:
-                raise Faulty([Fault("$.loop", "fault.loop-not-in-force", loop=grant.loop)])
+            state, wish, loop = self._renewable(pass_id)
             self._close_links(pass_id)
-            wish = PassRequested(
-                request=grant.request, carrier=grant.carrier, vehicle=grant.vehicle, crew=state.crew, loop=grant.loop,
-                not_before=grant.not_before, expires=grant.expires,
-            )  # fmt: skip
-            return self._granted(self._issue(wish, pass_id, grant.generation + 1, loop, by))
+            return self._granted(self._issue(wish, pass_id, state.grant.generation + 1, loop, by))
+
+    def rebind(self, pass_id: str, phone_hash: str, by: str, claim: Callable[[str | None], bool]) -> Link:
+        """Move a pass to another phone: a new generation, bound to it from the beginning; what the phone before shows is
+        superseded and its link closed. `claim` is told that phone's hash and says whether this is still to be done.
+
+        Raises `Unknown`, `Settled`, `Faulty`.
+        """
+        registry = self._store.registry
+        with self._one_at_a_time:
+            state, wish, loop = self._renewable(pass_id)
+            before = next((x for x in registry.links(pass_id) if x.closed_at is None and x.used_at is not None), None)
+            if not claim(registry.phone_of(before.id) if before is not None else None):
+                raise Settled("decided")
+            self._close_links(pass_id)
+            grant = self._issue(wish, pass_id, state.grant.generation + 1, loop, by)
+            token = base64.b32encode(self._entropy(LINK_BYTES)).decode().lower()  # nobody is told: the phone has its mark
+            return registry.add_link(
+                token_hash(token), person=grant.crew[0], pass_id=pass_id, expires=grant.expires, phone_hash=phone_hash
+            )
+
+    def _renewable(self, pass_id: str) -> tuple[PassState, PassRequested, Loop]:
+        """A pass that may get another generation, the wish it is issued for, and the loop as it is then."""
+        state = self.pass_state(pass_id)
+        if state.revoked_at is not None:
+            raise Settled("revoked")
+        grant = state.grant
+        loop = self._loop(grant.loop, max(grant.not_before, self._now()))
+        if loop is None or grant.generation >= 255:
+            raise Faulty([Fault("$.loop", "fault.loop-not-in-force", loop=grant.loop)])
+        wish = PassRequested(
+            request=grant.request, carrier=grant.carrier, vehicle=grant.vehicle, crew=state.crew, loop=grant.loop,
+            not_before=grant.not_before, expires=grant.expires,
+        )  # fmt: skip
+        return state, wish, loop
 
     def refuse(self, request: str, reason: str, by: str) -> None:
         """Refuse what was asked, and say why. Raises `Unknown`, `Settled`, `Faulty`."""

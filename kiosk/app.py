@@ -22,6 +22,7 @@ from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Re
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
+from checkpoint.core import enrolling
 from checkpoint.logs import Logged
 from checkpoint.ui import LANGUAGES, STATIC, pick_language, texts
 from kiosk import scanner
@@ -95,6 +96,7 @@ def create_app(
             Route("/sign-on", _sign_on, methods=["POST"]),
             Route("/sign-off", _sign_off, methods=["POST"]),
             Route("/enrol", _enrol, methods=["POST"]),
+            Route("/enrol/read", _enrol_read, methods=["POST"]),
             Route("/hurry", _hurry, methods=["POST"]),
             Route("/livez", _livez),
             Mount("/static/kiosk", StaticFiles(directory=HERE / "static")),
@@ -190,8 +192,9 @@ async def _screen(request: Request) -> Response:
 async def _frame(request: Request) -> Response:
     data = await _body(request, MAX_FRAME_BYTES)
     sight = await _looked(request, data, photo=False)
-    if _wants_tube(request):
-        return JSONResponse({"tube": sight.good or ""})
+    filled = _for_a_field(sight.good, tube=_wants_tube(request))
+    if filled is not None:
+        return filled
     desk = _kiosk(request).desk
     if not sight.texts:
         await run_in_threadpool(desk.glimpse, (), None)
@@ -203,8 +206,9 @@ async def _frame(request: Request) -> Response:
 async def _photo(request: Request) -> Response:
     data = await _body(request, scanner.MAX_BYTES)
     sight = await _looked(request, data, photo=True)
-    if _wants_tube(request):
-        return JSONResponse({"tube": sight.good or ""})
+    filled = _for_a_field(sight.good, tube=_wants_tube(request))
+    if filled is not None:
+        return filled
     if not sight.texts:
         raise _Rejected(422, "kiosk.image.no-code")
     best = sight.good or sight.texts[0]
@@ -216,17 +220,31 @@ def _wants_tube(request: Request) -> bool:
     return request.query_params.get("for") == "tube"
 
 
+def _wants_enrolment(kiosk: Kiosk) -> bool:
+    """Whether the page shows the form for it: a kiosk that nobody enrolled, or that the server let go."""
+    return kiosk.outbox.enrolment is None or kiosk.link.state.state == "locked-out"
+
+
+def _for_a_field(found: str | None, *, tube: bool) -> Response | None:
+    """What was read for a field of the page is filled in there: whoever stands before it looks at it, and presses."""
+    if tube:
+        return JSONResponse({"tube": found or ""})
+    if found is not None and enrolling.is_code(found):
+        return JSONResponse({"enrol": enrolling.read(found)._asdict()})
+    return None
+
+
 async def _looked(request: Request, data: bytes, *, photo: bool) -> scanner.Sight:
     kiosk = _kiosk(request)
     if kiosk.no_reader is not None:
         raise _Rejected(503, f"kiosk.reader.{kiosk.no_reader.trouble}", package=scanner.PACKAGE)
-    tube = _wants_tube(request)
-    look = partial(
-        scanner.read_photo if photo else scanner.read_frame,
-        data,
-        scanner.is_tube if tube else kiosk.desk.good,
-        symbols=scanner.TUBES if tube else scanner.PASSES,
-    )
+    tube, enrolment = _wants_tube(request), _wants_enrolment(kiosk)
+
+    def good(text: str) -> bool:
+        return scanner.is_tube(text) if tube else (enrolment and enrolling.is_code(text)) or kiosk.desk.good(text)
+
+    symbols = scanner.TUBES if tube else scanner.PASSES
+    look = partial(scanner.read_photo if photo else scanner.read_frame, data, good, symbols=symbols)
     try:
         if photo:
             return await run_in_threadpool(look)
@@ -281,6 +299,15 @@ async def _enrol(request: Request) -> Response:
     except NotEnrolled as refusal:
         raise _Rejected(422, f"kiosk.enrol.{refusal.why}") from None
     return await run_in_threadpool(_told, request)
+
+
+async def _enrol_read(request: Request) -> Response:
+    """What a hand scanner typed, as server and token."""
+    form = await _form(request, _Text)
+    try:
+        return JSONResponse({"enrol": enrolling.read(form.text)._asdict()})
+    except enrolling.NoEnrolment:
+        raise _Rejected(422, "kiosk.enrol.no-code") from None
 
 
 async def _hurry(request: Request) -> Response:

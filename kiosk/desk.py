@@ -8,6 +8,7 @@ The law of this file:
 * The same pass seen again within the cool-down is the same look at it: the standing answer is shown, nothing is written.
 * Half a pass is not recorded: it is asked for again. A text that is not ours is: somebody presented it.
 * Every deed names who did it. Looking at a pass needs no sign-on, so that a gate is never blind.
+* A badge is no pass: it signs on, and leaves no look in the record. One that lies before the camera is shown once.
 
 What the page may show is a `Screen`, a value; the desk holds no sentence and no HTML.
 """
@@ -21,7 +22,7 @@ from datetime import UTC, datetime, timedelta
 
 import msgspec
 
-from checkpoint.core import passes
+from checkpoint.core import badges, passes
 from checkpoint.core.facts import Fact, Happening, Medium, Scanned, Shown, uuid7
 from checkpoint.core.journey import View
 from checkpoint.core.loop import Loop, Policy
@@ -44,6 +45,8 @@ CALLED_BACK = timedelta(hours=1)
 """For how long a look at a pass still stands for the truck whose antigen test is read later."""
 GLIMPSES = 3
 """In how many frames running a code that is no good pass must be seen: a sticker flitting by stops nobody."""
+BADGE_AWAY = timedelta(seconds=5)
+"""A badge that the camera has not seen for so long was taken away, and is shown anew when it comes back."""
 _TICK, _SAME_MOMENT = timedelta(microseconds=1), timedelta(seconds=1)
 
 
@@ -70,6 +73,7 @@ class Desk:
         self._scan_id = ""
         self._judged_at_revision = -1
         self._glimpsed: tuple[str, int] = ("", 0)
+        self._badge_in_view: tuple[str, datetime] | None = None
         self._notice: Notice | None = None
         self._duty = Duty(lambda: self._known.staff)
         self._was_on_duty: str | None = None
@@ -98,7 +102,11 @@ class Desk:
             self._drop()
 
     def good(self, text: str) -> bool:
-        """Whether a text is a pass with a genuine seal: what the scanner stops for."""
+        """Whether a text is a pass with a genuine seal, or a badge of somebody here that was not in view a moment ago: what
+        the scanner stops for."""
+        if badges.begins(text):
+            with self._lock:
+                return not self._still_in_view(text, self._now()) and self._duty.owner(text) is not None
         try:
             self._read(text)
         except (passes.NotAPass, passes.Untrusted):
@@ -117,24 +125,48 @@ class Desk:
 
     def glimpse(self, texts: Sequence[str], good: str | None) -> None:
         """What the camera saw in one frame. What is no good pass must be seen several frames running to count."""
+        with self._lock:
+            now = self._now()
+            fresh = [text for text in texts if not (badges.begins(text) and self._still_in_view(text, now))]
+            if len(fresh) < len(texts):
+                self._badge_in_view = (self._badge_in_view[0], now) if self._badge_in_view else None
         if good is not None:
             self._glimpsed = ("", 0)
             self.scan(good)
             return
-        text = next((t for t in texts if t.startswith(passes.PREFIX)), texts[0] if texts else "")
+        text = next((t for t in fresh if t.startswith((passes.PREFIX, badges.PREFIX))), fresh[0] if fresh else "")
         with self._lock:
             seen, times = self._glimpsed
             self._glimpsed = (text, times + 1 if text == seen else 1)
             subject = self._subject
-            ours = text.startswith(passes.PREFIX)
+            ours = text.startswith((passes.PREFIX, badges.PREFIX))
             busy = subject is not None and subject.genuine and self._now() - subject.touched < COOL_DOWN
             if text and self._glimpsed[1] == GLIMPSES and (ours or not busy):
                 self.scan(text)
+
+    def _still_in_view(self, text: str, now: datetime) -> bool:
+        """Whether this badge lies before the camera since it was last shown."""
+        before = self._badge_in_view
+        return before is not None and before[0] == badges.normal(text) and now - before[1] < BADGE_AWAY
+
+    def _show_badge(self, text: str, now: datetime) -> None:
+        """Somebody showed a badge. Nothing is written: who it is stands in every deed that follows."""
+        self._badge_in_view = (badges.normal(text) or "", now)
+        refusal = self._duty.show_badge(text, now, pin_too=self._policy(now).sign_on == "badge-and-pin")
+        self._notice = None
+        self._revision += 1
+        if refusal == "pin-wanted":
+            self._say(now, "done", "kiosk.done.badge", who=self._known.staff[self._duty.badge_shown(now)].name)
+        elif refusal:
+            self._say(now, "refused", f"kiosk.refused.{refusal}", age_s=self._lists_age_s(now))
 
     def scan(self, text: str) -> None:
         """A text was presented: by the camera, a hand scanner or a photograph."""
         with self._lock:
             now = self._now()
+            if badges.begins(text):
+                self._show_badge(text, now)
+                return
             if not self._ready(now):
                 return
             try:
@@ -420,7 +452,9 @@ class Desk:
     def sign_on(self, staff_id: str, pin: str) -> bool:
         """Sign on with a PIN, checked against the list held here. Returns whether it fits."""
         now = self._now()
-        refusal = self._duty.sign_on(staff_id, pin, now)  # slow on purpose: the desk is not held meanwhile
+        badge_first = self._policy(now).sign_on == "badge-and-pin"
+        # Slow on purpose: the desk is not held meanwhile.
+        refusal = self._duty.sign_on(staff_id, pin, now, badge_first=badge_first)
         with self._lock:
             self._notice = None
             self._revision += 1
@@ -482,6 +516,16 @@ class Desk:
         wanted = view.pass_.grant.loop if view is not None and view.pass_ is not None else ""
         return self._known.loop_here(self._station_id(), now, wanted)
 
+    def _policy(self, now: datetime) -> Policy:
+        """The policy of this station, whatever stands before the desk."""
+        with self._lock:
+            loop = self._known.loop_here(self._station_id(), now)
+            return loop.policy_at(self._station_id()) if loop is not None else Policy()
+
+    def history(self, now: datetime) -> timedelta:
+        """For how long this station keeps what the server has."""
+        return timedelta(seconds=self._policy(now).kiosk_history_s)
+
     def _lists_age_s(self, now: datetime) -> int | None:
         pulled_at = self._outbox.pulled_at
         return max(0, int((now - pulled_at).total_seconds())) if pulled_at is not None else None
@@ -514,6 +558,8 @@ class Desk:
                 offered=deeds.offered(station) if station is not None else frozenset(),
                 staff=tuple(known.staff.values()),
                 signed_on=known.staff.get(who) if who else None,
+                badge_shown=self._duty.badge_shown(now),
+                badge_wanted=self._policy(now).sign_on == "badge-and-pin",
                 subject=subject,
                 verdict=self._verdict,
                 view=view,

@@ -11,17 +11,22 @@ The law of this file:
 * A server that says it holds less than it once answered for was brought back from a backup: it is sent what it lost of ours,
   and told back what it told us.
 
+* A key is renewed by writing the next one down first: when the answer is lost, the kiosk tries the next one before it says
+  that it was locked out.
+
 A key that no longer opens (401) is told apart from a dead line: then somebody must enrol this kiosk anew.
 """
 
 from __future__ import annotations
 
+import hashlib
 import logging
+import secrets
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from http import HTTPStatus
 from typing import Literal, TypeVar
 from urllib.parse import urlsplit
@@ -30,6 +35,7 @@ import httpx
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from checkpoint.core import enrolling
 from checkpoint.core.facts import Fact, Malformed, decode
 from checkpoint.version import VERSION
 from kiosk.offset import ClockOffset
@@ -43,8 +49,14 @@ PAGE = 500
 PUSH_EVERY_S, PULL_EVERY_S = 5.0, 5.0
 BACK_OFF_S = (2.0, 5.0, 10.0, 20.0, 40.0, 60.0)
 LOCKED_OUT_S = 60.0
+KEY_LASTS = timedelta(days=30)
+NOT_YET = timedelta(days=1)
+"""How long to wait before asking a server again that does not know how to renew a key: one of an older version."""
 TIMEOUT = httpx.Timeout(20.0, connect=5.0)
 MAX_ANSWER_BYTES = 64 * 1024 * 1024
+HISTORY = timedelta(days=14)
+DROP_EVERY = timedelta(days=1)
+CLOCK_IN_DOUBT_S = 3600.0
 
 State = Literal["unknown", "up", "down", "locked-out"]
 
@@ -120,6 +132,12 @@ class _Page(msgspec.Struct, frozen=True):
     lost: tuple[_Lost, ...] = ()
     installation: str = ""
     program: str = ""
+    renew: bool = False
+
+
+class _Renewed(msgspec.Struct, frozen=True):
+    kiosk: str
+    server_time: datetime
 
 
 class _ReturnedOne(msgspec.Struct, frozen=True):
@@ -140,7 +158,7 @@ class _Enrolled(msgspec.Struct, frozen=True):
     former_head: _Head | None = None
 
 
-_Answer = TypeVar("_Answer", _Taken, _Page, _Returned, _Enrolled)
+_Answer = TypeVar("_Answer", _Taken, _Page, _Returned, _Renewed)
 
 
 class LineDown(Exception):
@@ -154,7 +172,7 @@ class LockedOut(Exception):
 class NotEnrolled(Exception):
     """Enrolling did not work; `why` is the end of a catalogue key (`kiosk.enrol.<why>`)."""
 
-    def __init__(self, why: Literal["bad-address", "unreachable", "bad-token"]) -> None:
+    def __init__(self, why: Literal["bad-address", "unreachable", "bad-token", "too-many"]) -> None:
         self.why = why
         super().__init__(why)
 
@@ -183,8 +201,10 @@ class Link:
         *,
         transport: httpx.BaseTransport | None = None,
         steady: Callable[[], float] = time.monotonic,
+        history: Callable[[datetime], timedelta] = lambda _: HISTORY,
     ) -> None:
         self._outbox, self._now, self._learnt = outbox, now, learnt
+        self._history = history
         self._transport = transport
         self._client = _client(transport)
         self._offset = ClockOffset(outbox, now, steady)
@@ -298,6 +318,9 @@ class Link:
             self._compare(page.head, page.gaps)
         for lost in page.lost:
             self._tell_back(enrolment, lost)
+        if not page.more:
+            self._renew_when_due(enrolment, asked, wanted=page.renew)
+            self._drop_what_is_old(asked)
         return page.more
 
     def _remember(self, page: _Page) -> None:
@@ -327,9 +350,68 @@ class Link:
             self._outbox.told_back(states)
             _log.warning("%s facts that the server had lost were told back to it", len(states))
 
+    def _drop_what_is_old(self, now: datetime) -> None:
+        """Once a day, what the server has had for long leaves this machine; not while this clock is in doubt."""
+        offset_s, last = self._offset.seconds, self._outbox.setting("dropped_at")
+        if offset_s is None or abs(offset_s) > CLOCK_IN_DOUBT_S or (last and now < datetime.fromisoformat(last) + DROP_EVERY):
+            return
+        gone = self._outbox.drop_before(now - self._history(now))
+        self._outbox.keep(dropped_at=now.isoformat())
+        _log.info("%d facts that the server has had for long were dropped", gone)
+
+    # -- the key ----------------------------------------------------------------------------------------------------------
+
+    def _renew_when_due(self, enrolment: Enrolment, now: datetime, *, wanted: bool) -> None:
+        since = self._outbox.setting("key_since")
+        if not since:  # an older version did not note it
+            self._outbox.keep(key_since=now.isoformat())
+            since = now.isoformat()
+        not_before = self._outbox.setting("renew_not_before")
+        if not_before and now < datetime.fromisoformat(not_before):
+            return
+        if wanted or now - datetime.fromisoformat(since) >= KEY_LASTS:
+            self.renew_key(enrolment, now)
+
+    def renew_key(self, enrolment: Enrolment, now: datetime) -> None:
+        """Call with a new key from now on; the chain and the key that signs it stay. Raises `LineDown`, `LockedOut`."""
+        key = self._outbox.setting("next_key") or secrets.token_urlsafe(32)
+        self._outbox.keep(next_key=key)
+        hashed = hashlib.sha256(key.encode()).hexdigest()
+        asked = msgspec.json.encode({"key_hash": hashed, "signature": enrolment.signed(f"key|{hashed}")})
+        try:
+            answer = self._ask(enrolment, "POST", "/api/v1/kiosk/key", _Renewed, asked)
+        except (_WouldNotLook, LineDown) as refusal:
+            self._outbox.keep(renew_not_before=(now + NOT_YET).isoformat())
+            _log.warning("the key was not renewed: %s", refusal)
+            return
+        if answer.kiosk == enrolment.kiosk:
+            self._outbox.renew(msgspec.structs.replace(enrolment, bearer=key), now)
+
+    def _other_keys(self, enrolment: Enrolment) -> list[str]:
+        """What may open when this key does not: the one the other loop got meanwhile; the next one, whose answer was lost; the
+        former one, for a server that was brought back from a backup."""
+        held = self._outbox.enrolment
+        now = held.bearer if held is not None and held.kiosk == enrolment.kiosk else ""
+        return [key for key in (now, self._outbox.setting("next_key"), self._outbox.setting("former_key")) if key]
+
+    def _found_the_key(self, enrolment: Enrolment, now: datetime) -> None:
+        """Another key opened: it is ours from now on; the former one is renewed soon again."""
+        held = self._outbox.enrolment
+        if held is not None and held.bearer != enrolment.bearer:
+            former = enrolment.bearer == self._outbox.setting("former_key")
+            self._outbox.renew(enrolment, now - KEY_LASTS if former else now)
+
     # -- the wire ---------------------------------------------------------------------------------------------------------
 
-    def _ask(self, enrolment: Enrolment, method: str, path: str, form: type[_Answer], content: bytes | None = None) -> _Answer:
+    def _ask(
+        self,
+        enrolment: Enrolment,
+        method: str,
+        path: str,
+        form: type[_Answer],
+        content: bytes | None = None,
+        tried: frozenset[str] = frozenset(),
+    ) -> _Answer:
         headers = {"Authorization": f"Bearer {enrolment.bearer}"}
         if content is not None:
             headers["Content-Type"] = "application/json"
@@ -340,6 +422,10 @@ class Link:
             raise self._down(f"not reached: {type(error).__name__}") from None
         answered = self._now()
         if response.status_code == HTTPStatus.UNAUTHORIZED:
+            for bearer in self._other_keys(enrolment):
+                if bearer not in tried | {enrolment.bearer}:
+                    other = msgspec.structs.replace(enrolment, bearer=bearer)
+                    return self._ask(other, method, path, form, content, tried | {enrolment.bearer})
             self._state = "locked-out"
             raise LockedOut
         if response.is_client_error and response.status_code not in _PASSING:
@@ -350,9 +436,11 @@ class Link:
             answer = msgspec.json.decode(response.content, type=form)
         except (msgspec.DecodeError, msgspec.ValidationError, UnicodeDecodeError, RecursionError) as error:
             raise self._down(f"not our server's answer: {error}") from None
-        if not isinstance(answer, _Enrolled) and answer.server_time.tzinfo is not None:
+        if answer.server_time.tzinfo is not None:
             self._offset.compare(answer.server_time, asked, answered)
         self._state, self._reached_at = "up", answered
+        if tried:
+            self._found_the_key(enrolment, answered)
         return answer
 
     def _down(self, why: str) -> LineDown:
@@ -465,25 +553,34 @@ def readable(bodies: Iterable[bytes]) -> Iterator[Fact]:
 
 
 def enrol(token: str, server: str, *, transport: httpx.BaseTransport | None = None) -> Enrolment:
-    """Spend a one-time token at a server; the kiosk's signing key is made here and never leaves. Raises `NotEnrolled`."""
+    """Spend a one-time token at a server; the kiosk's signing key is made here and never leaves. Raises `NotEnrolled`.
+
+    `token` is what was typed, pasted or scanned: where it names a server itself, that one is meant.
+    """
     return _enrol(token, server, "", transport)[0]
 
 
 def _enrol(token: str, server: str, formerly: str, transport: httpx.BaseTransport | None) -> tuple[Enrolment, _Enrolled]:
-    address = server.strip().rstrip("/")
+    try:
+        said = enrolling.read(token)
+    except enrolling.NoEnrolment:
+        raise NotEnrolled("bad-token") from None
+    token, address = said.token, (said.server or server).strip().rstrip("/")
     parts = urlsplit(address)
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
         raise NotEnrolled("bad-address")
-    if not token.strip() or not token.strip().isascii():
+    if not token.isascii():
         raise NotEnrolled("bad-token")
     key = Ed25519PrivateKey.generate()
-    asked = {"token": token.strip(), "public_key": key.public_key().public_bytes_raw().hex()}
+    asked = {"token": token, "public_key": key.public_key().public_bytes_raw().hex()}
     try:
         with _client(transport) as client:
             # In the address, not in the body: a server of an earlier version refuses bodies with more than it knows.
             response = client.post(address + "/api/v1/enrol" + (f"?formerly={formerly}" if formerly else ""), json=asked)
     except (httpx.HTTPError, httpx.InvalidURL):
         raise NotEnrolled("unreachable") from None
+    if response.status_code == HTTPStatus.TOO_MANY_REQUESTS:
+        raise NotEnrolled("too-many")
     if response.is_client_error and response.status_code != HTTPStatus.NOT_FOUND:
         raise NotEnrolled("bad-token")
     try:

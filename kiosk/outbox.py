@@ -13,6 +13,9 @@ The law of this file:
 * On a full disk what was seen goes first: a reserve is given up for it, and the feed stops before. What there is no room for
   raises `NoRoom`: it was not written down, and nothing may be shown of it.
 * Enrolled anew, the kiosk is a new witness: its chain begins at 1, and what still waited is told again in its own name.
+* What the server has had for long is dropped from the beginning of the chain; where the rest begins is kept, and the end is
+  never dropped.
+* Names, PINs, badges and keys are locked (`vault.py`). What an older version left open is locked at the start.
 
 One connection, one lock: a station sees a few facts a minute, and its threads take turns.
 """
@@ -20,6 +23,7 @@ One connection, one lock: a station sees a few facts a minute, and its threads t
 from __future__ import annotations
 
 import hashlib
+import logging
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -37,6 +41,9 @@ from playhouse.apsw_ext import APSWDatabase
 from checkpoint.core import facts
 from checkpoint.core.facts import Fact
 from checkpoint.headroom import Reserve, free_bytes
+from kiosk.vault import LOCKED, Unreadable, open_vault
+
+_log = logging.getLogger(__name__)
 
 FILE_NAME = "kiosk.db"
 RESERVE_FILE = "kiosk.reserve"
@@ -45,6 +52,8 @@ RESERVE_BYTES = 8 << 20
 _LOW = 8
 Disk = Literal["ample", "low", "full"]
 FIRST_PREV = "0" * 64
+# Settings that open something.
+_SECRET = frozenset({"enrolment", "next_key", "former_key"})
 
 # Append only: a kiosk that comes back after months finds its way from wherever it was.
 MIGRATIONS: tuple[tuple[str, ...], ...] = (
@@ -69,6 +78,11 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "ALTER TABLE received ADD COLUMN stamp TEXT NOT NULL DEFAULT ''",
         "ALTER TABLE received ADD COLUMN told_back TEXT NOT NULL DEFAULT ''",
     ),
+    (
+        "ALTER TABLE staff ADD COLUMN badge TEXT NOT NULL DEFAULT ''",
+        # The last number of a chain that was dropped, and its hash: what follows begins there.
+        "CREATE TABLE dropped (witness TEXT PRIMARY KEY, seq INTEGER NOT NULL, hash TEXT NOT NULL)",
+    ),
 )
 
 
@@ -88,16 +102,21 @@ class Enrolment(msgspec.Struct, frozen=True, kw_only=True):
 
     def signature(self, head: Head) -> str:
         """The kiosk's own mark (Ed25519, hex) under the end of its chain."""
+        return self.signed(f"{head.seq}|{head.hash}")
+
+    def signed(self, said: str) -> str:
+        """The kiosk's own mark under what it says of itself."""
         key = Ed25519PrivateKey.from_private_bytes(bytes.fromhex(self.private_key))
-        return key.sign(f"{self.kiosk}|{head.seq}|{head.hash}".encode()).hex()
+        return key.sign(f"{self.kiosk}|{said}".encode()).hex()
 
 
 class StaffMember(msgspec.Struct, frozen=True, kw_only=True):
-    """Somebody who may sign on here; `pin` is sealed (see `core.pins`)."""
+    """Somebody who may sign on here; `pin` and `badge` are sealed (`core.pins`, `core.badges`), an empty badge is none."""
 
     id: str
     name: str
     pin: str
+    badge: str = ""
 
 
 class NoRoom(RuntimeError):
@@ -178,23 +197,30 @@ class Outbox:
 
     def __init__(self, path: Path | str, reserve_bytes: int = 0) -> None:
         """Open the file, or make it, and bring it up to date; so many bytes are kept back for a full disk."""
-        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        folder = Path(path).parent
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._vault = open_vault(folder)
         self._lock = threading.RLock()
         self._db = APSWDatabase(
-            str(path), thread_safe=False, pragmas={"journal_mode": "wal", "synchronous": "full", "busy_timeout": 5000}
+            str(path),
+            thread_safe=False,
+            pragmas={"journal_mode": "wal", "synchronous": "full", "busy_timeout": 5000, "secure_delete": 1},
         )
-        self._folder, self._reserve_bytes = Path(path).parent, reserve_bytes
-        self._reserve = Reserve(self._folder / RESERVE_FILE, reserve_bytes)
+        self._folder, self._reserve_bytes = folder, reserve_bytes
+        self._reserve = Reserve(folder / RESERVE_FILE, reserve_bytes)
         self._twice(self._db.connect)
+        Path(path).chmod(0o600)
         self._own = _table(self._db, "own")
         self._received = _table(self._db, "received")
         self._person = _table(self._db, "person")
         self._staff = _table(self._db, "staff")
         self._issuer = _table(self._db, "issuer")
         self._setting = _table(self._db, "setting")
+        self._dropped = _table(self._db, "dropped")
         self._settings: dict[str, str] = {}
         self._enrolment: Enrolment | None = None
         self._twice(self._migrate)
+        self._twice(self._lock_what_lies_open)
         self._twice(self._remember)
 
     def close(self) -> None:
@@ -209,6 +235,34 @@ class Outbox:
                 for statement in statements:
                     self._db.execute_sql(statement)
                 self._db.execute_sql(f"PRAGMA user_version = {number}")
+
+    def _lock_what_lies_open(self) -> None:
+        """An older version wrote names and keys as they are; what is open is locked, and its old pages are overwritten."""
+        places = [(self._person, "id", "name"), (self._setting, "name", "value")]
+        places += [(self._staff, "id", column) for column in ("name", "pin", "badge")]
+        found = 0
+        with self._writing():
+            for table, key, column in places:
+                for row in list(table.select()):
+                    open_ = row[column] and not row[column].startswith(LOCKED)
+                    if open_ and (table is not self._setting or row[key] in _SECRET):
+                        locked = self._locked(table, column, row[key], row[column])
+                        table.update(**{column: locked}).where(table.c[key] == row[key]).execute()
+                        found += 1
+        if found:
+            self._db.execute_sql("VACUUM")
+            self._db.execute_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    def _locked(self, table: Table, column: str, row: str, text: str) -> str:
+        return self._vault.lock(text, f"{table.__name__}.{column}:{row}") if text else ""
+
+    def _unlocked(self, table: Table, column: str, row: str, kept: str) -> str:
+        """What was locked; the empty text when the key beside the file is not the one it was locked with."""
+        try:
+            return self._vault.unlock(kept, f"{table.__name__}.{column}:{row}") if kept else ""
+        except Unreadable:
+            _log.error("the key file does not open what is kept at %s.%s", table.__name__, column)
+            return ""
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
@@ -250,7 +304,12 @@ class Outbox:
 
     def _remember(self) -> None:
         """Settings are asked for at every scan: they are kept in memory, as the file has them."""
-        self._settings = {row["name"]: row["value"] for row in self._setting.select()}
+        self._settings = {
+            row["name"]: self._unlocked(self._setting, "value", row["name"], row["value"])
+            if row["name"] in _SECRET
+            else row["value"]
+            for row in self._setting.select()
+        }
         self._enrolment = None
 
     # -- who we are ---------------------------------------------------------------------------------------------------
@@ -269,20 +328,33 @@ class Outbox:
         so is what the server has lost of the earlier name's chain, when it says to which link it still holds it (`held_to`)."""
         with self._writing():
             before = self.enrolment
-            self.keep(enrolment=msgspec.json.encode(enrolment).decode())
+            self.keep(enrolment=msgspec.json.encode(enrolment).decode(), next_key="", former_key="", key_since="")
             self._enrolment = enrolment
-            if before is None or before.kiosk == enrolment.kiosk:
+            if before is not None and before.kiosk == enrolment.kiosk:
                 return
-            open_still = self._own.c.state == "waiting"
-            if held_to is not None:
-                open_still |= (self._own.c.state == "held") & (self._own.c.seq > held_to)
-            mine = (self._own.c.witness == before.witness) & open_still
-            bodies = [bytes(row["body"]) for row in self._own.select(self._own.c.body).where(mine).order_by(self._own.c.seq)]
-            self._own.delete().where(mine).execute()
+            # Whoever it was before: also when the key file was lost, and with it the name it had.
+            open_still = (self._own.c.witness != enrolment.witness) & (self._own.c.state == "waiting")
+            if before is not None and held_to is not None:
+                lost = (self._own.c.state == "held") & (self._own.c.seq > held_to)
+                open_still |= (self._own.c.witness == before.witness) & lost
+            bodies = [bytes(row["body"]) for row in self._own.select(self._own.c.body).where(open_still).order_by(SQL("rowid"))]
+            self._own.delete().where(open_still).execute()
             self._chain(msgspec.structs.replace(facts.decode(body), witness=enrolment.witness) for body in bodies)
-            if before.server != enrolment.server or before.station != enrolment.station:
+            if before is None or before.server != enrolment.server or before.station != enrolment.station:
                 # Another station has other facts: read its feed from the beginning.
                 self.keep(cursor="0", pulled_at="")
+
+    def renew(self, enrolment: Enrolment, now: datetime) -> None:
+        """The same kiosk, calling since `now` with another key. The one before is kept for a server that forgot this one."""
+        with self._writing():
+            before = self.enrolment
+            self.keep(
+                enrolment=msgspec.json.encode(enrolment).decode(),
+                former_key=before.bearer if before is not None else "",
+                next_key="",
+                key_since=now.isoformat(),
+            )
+            self._enrolment = enrolment
 
     # -- what we saw --------------------------------------------------------------------------------------------------
 
@@ -402,14 +474,41 @@ class Outbox:
             rows = list(self._own.select(self._own.c.body).order_by(SQL("rowid")))
         return (facts.decode(bytes(row["body"])) for row in rows)
 
+    def drop_before(self, moment: datetime) -> int:
+        """Drop the beginning of each chain: what the server answered for and that is older than the moment, up to the first
+        that waits or is younger. The end of a chain stays. Returns how many facts went."""
+        gone = 0
+        with self._writing():
+            own = self._own
+            for row in list(own.select(own.c.witness, fn.MAX(own.c.seq).alias("end")).group_by(own.c.witness)):
+                mine = own.c.witness == row["witness"]
+                stays = mine & ((own.c.state == "waiting") | (own.c.at >= moment.isoformat()))
+                first = own.select(fn.MIN(own.c.seq).alias("seq")).where(stays).first()["seq"]
+                last = own.select(own.c.seq, own.c.hash).where(mine & (own.c.seq < min(first or row["end"], row["end"])))
+                last = last.order_by(own.c.seq.desc()).limit(1).first()
+                if last is None:
+                    continue
+                gone += own.delete().where(mine & (own.c.seq <= last["seq"])).execute()
+                values = {"witness": row["witness"], "seq": last["seq"], "hash": last["hash"]}
+                self._dropped.insert(**values).on_conflict_replace().execute()
+        return gone
+
+    def begin(self) -> Head:
+        """The last of this kiosk's facts that was dropped: its kept chain begins after it."""
+        with self._lock:
+            enrolment = self.enrolment
+            found = self._dropped.select().where(self._dropped.c.witness == (enrolment.witness if enrolment else "")).first()
+            return Head(found["seq"], found["hash"]) if found else Head(0, FIRST_PREV)
+
     def verify(self) -> Broken | None:
-        """Walk this kiosk's chain. None when every number is there and every hash fits."""
+        """Walk this kiosk's chain. None when every number that was not dropped is there and every hash fits."""
         with self._lock:
             enrolment = self.enrolment
             own = self._own
             mine = own.c.witness == (enrolment.witness if enrolment else "")
-            prev = FIRST_PREV
-            for place, row in enumerate(own.select().where(mine).order_by(own.c.seq), start=1):
+            begin = self.begin()
+            prev = begin.hash
+            for place, row in enumerate(own.select().where(mine).order_by(own.c.seq), start=begin.seq + 1):
                 if row["seq"] != place:
                     return Broken(place, "missing")
                 if row["prev"] != prev or row["hash"] != chained(prev, place, bytes(row["body"])):
@@ -439,17 +538,18 @@ class Outbox:
         with self._writing():
             for one in told:
                 self._received.insert(**one._asdict()).on_conflict_ignore().execute()
-            self._replace(self._person, ({"id": i, "name": n} for i, n in people.items()))
-            self._replace(self._staff, (msgspec.structs.asdict(member) for member in staff))
+            self._replace(self._person, ({"id": i, "name": n} for i, n in people.items()), "name")
+            self._replace(self._staff, (msgspec.structs.asdict(member) for member in staff), "name", "pin", "badge")
             self._replace(self._issuer, ({"key_id": k, "public_key": p} for k, p in issuers.items()))
             self.keep(cursor=str(cursor))
             if complete_at is not None:
                 self.keep(pulled_at=complete_at.isoformat())
 
-    def _replace(self, table: Table, rows: Iterable[Mapping[str, object]]) -> None:
+    def _replace(self, table: Table, rows: Iterable[Mapping[str, str]], *locked: str) -> None:
         table.delete().execute()
         for row in rows:
-            table.insert(**row).execute()
+            hidden = {column: self._locked(table, column, row["id"], row[column]) for column in locked}
+            table.insert(**{**row, **hidden}).execute()
 
     def lost_by_server(self, after: int, before: int, limit: int) -> list[Told]:
         """Facts the server told under numbers it lost, after the one and before the other, that were not told back yet."""
@@ -485,12 +585,17 @@ class Outbox:
     def people(self) -> dict[str, str]:
         """Names by pseudonym."""
         with self._lock:
-            return {row["id"]: row["name"] for row in self._person.select()}
+            names = {row["id"]: self._unlocked(self._person, "name", row["id"], row["name"]) for row in self._person.select()}
+            return {person: name for person, name in names.items() if name}
 
     def staff(self) -> dict[str, StaffMember]:
         """Who may sign on, by pseudonym."""
         with self._lock:
-            return {row["id"]: StaffMember(**row) for row in self._staff.select().order_by(self._staff.c.name)}
+            found = []
+            for row in self._staff.select():
+                columns = {c: self._unlocked(self._staff, c, row["id"], row[c]) for c in ("name", "pin", "badge")}
+                found.append(StaffMember(id=row["id"], **columns))
+            return {member.id: member for member in sorted(found, key=lambda m: (m.name, m.id)) if member.name}
 
     def issuers(self) -> dict[str, str]:
         """Public keys of the trusted issuers (hex) by key id."""
@@ -508,7 +613,8 @@ class Outbox:
         """Remember small things."""
         with self._writing():
             for name, value in values.items():
-                self._setting.insert(name=name, value=value).on_conflict_replace().execute()
+                kept = self._locked(self._setting, "value", name, value) if name in _SECRET else value
+                self._setting.insert(name=name, value=kept).on_conflict_replace().execute()
             self._settings.update(values)
 
 

@@ -31,6 +31,8 @@ from typing import Any, Literal
 
 from PIL import Image, ImageChops, ImageFilter, ImageOps
 
+from checkpoint.core import badges
+
 PASSES = ("QRCODE",)
 TUBES = ("CODE128", "CODE39", "EAN13", "QRCODE")
 
@@ -82,7 +84,9 @@ class Sight:
 
 
 def is_tube(text: str) -> bool:
-    """Whether a text can be a tube's number: half a barcode and a stranger's QR code cannot."""
+    """Whether a text can be a tube's number: half a barcode, a badge and a stranger's QR code cannot."""
+    if badges.normal(text) is not None:
+        return False
     return 4 <= len(text) <= 40 and text.isascii() and all(c.isalnum() or c in "-_." for c in text)
 
 

@@ -75,6 +75,8 @@ class Screen:
     offered: frozenset[str]
     staff: tuple[StaffMember, ...]
     signed_on: StaffMember | None
+    badge_shown: str
+    badge_wanted: bool
     subject: Subject | None
     verdict: Verdict | None
     view: View | None

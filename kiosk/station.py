@@ -54,7 +54,7 @@ def open_kiosk(
     # Desk and line know each other only by these two calls.
     line: list[Link] = []
     desk = Desk(outbox, now, entropy, lambda: line[0].state, lambda: line[0].nudge())
-    line.append(Link(outbox, now, desk.learnt, transport=transport, steady=steady))
+    line.append(Link(outbox, now, desk.learnt, transport=transport, steady=steady, history=desk.history))
     return Kiosk(outbox=outbox, desk=desk, link=line[0], now=now, no_reader=_reader_trouble())
 
 

@@ -281,14 +281,19 @@ def test_a_document_is_laid_out_to_be_edited_and_says_the_same() -> None:
 
 def test_a_kiosks_token_is_shown_once_and_enrols_once(server: Desk) -> None:
     client = server.signed_in(COORDINATOR)
-    page = client.post("/stations/kiosks", data={"station": "ouhai-sampling"}).text
-    token = re.search(r'id="token"[^>]*value="([0-9a-f]{32})"', page)
+    made = client.post("/stations/kiosks", data={"station": "ouhai-sampling"})
+    assert (made.status_code, made.headers["location"]) == (303, "/stations")
+    token = re.search(r'id="token"[^>]*value="([0-9a-f]{32})"', client.get("/stations").text)
     assert token is not None
-    assert token.group(1) not in client.get("/stations").text
+    assert token.group(1) in client.get("/stations").text, "reloading shows the same one, and makes none"
+    assert len(server.store.registry.kiosks()) == 1
+    assert token.group(1) not in server.signed_in(COORDINATOR).get("/stations").text, "nobody else is shown it"
     kiosk = server.store.registry.enrol_kiosk(digest(token.group(1)), b"\x02" * 32, digest("key"))
     assert kiosk is not None
     assert kiosk.station == "ouhai-sampling"
-    assert kiosk.id in client.get("/stations").text
+    page = client.get("/stations").text
+    assert kiosk.id in page
+    assert token.group(1) not in page, "a spent token is of no use to anybody"
     assert client.post(f"/stations/kiosks/{kiosk.id}/close").status_code == 303
     assert server.store.registry.kiosk_by_key(digest("key")) is None
 

@@ -126,6 +126,9 @@ class Policy(_Part, frozen=True):
     lists_amber_s: int = 2 * 3600
     lists_hold_s: int = 12 * 3600
     clock_tolerance_s: int = 120
+    # machines
+    sign_on: Literal["badge-or-pin", "badge-and-pin"] = "badge-or-pin"
+    kiosk_history_s: int = 14 * 24 * 3600
     # the line
     half_width_m: float = 150.0
     town_half_width_m: float = 50.0

@@ -251,6 +251,41 @@ MIGRATIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
             "ALTER TABLE aside ADD COLUMN removal BLOB",
         ),
     ),
+    (
+        "machines",
+        (
+            # A badge is sealed as a PIN is (`core/badges.py`); empty: none. When a kiosk got the key it calls with, and whether
+            # it is asked to make itself another one.
+            "ALTER TABLE staff ADD COLUMN badge TEXT NOT NULL DEFAULT ''",
+            "ALTER TABLE staff ADD COLUMN badge_at BIGINT",
+            "ALTER TABLE kiosks ADD COLUMN key_at BIGINT",
+            "ALTER TABLE kiosks ADD COLUMN renew INTEGER NOT NULL DEFAULT 0",
+            # A device we gave a key has its hash here. One that was bound by the number it came with has a row once it
+            # was heard or revoked, without a key.
+            """CREATE TABLE trackers (
+                device TEXT PRIMARY KEY,
+                key_hash TEXT UNIQUE,
+                created_at BIGINT NOT NULL,
+                seen_at BIGINT,
+                revoked_at BIGINT)""",
+            # Another phone that asks for a pass. `left_hash` is the phone that lost it when this one was let in.
+            """CREATE TABLE phone_requests (
+                id TEXT PRIMARY KEY,
+                pass_id TEXT NOT NULL,
+                person TEXT NOT NULL,
+                link TEXT NOT NULL,
+                phone_hash TEXT NOT NULL UNIQUE,
+                kind TEXT NOT NULL,
+                asked_at BIGINT NOT NULL,
+                expires_at BIGINT NOT NULL,
+                state TEXT NOT NULL,
+                decided_at BIGINT,
+                decided_by TEXT NOT NULL,
+                left_hash TEXT)""",
+            "CREATE INDEX phone_requests_pass ON phone_requests (pass_id)",
+            "CREATE INDEX phone_requests_left ON phone_requests (left_hash)",
+        ),
+    ),
 )
 
 

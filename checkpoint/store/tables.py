@@ -42,13 +42,15 @@ class Laboratories(Table):
 
 
 class Staff(Table):
-    """People who work at stations and desks; `pin` is sealed by whoever made it (`core/pins.py`)."""
+    """People who work at stations and desks; `pin` and `badge` are sealed (`core/pins.py`, `core/badges.py`)."""
 
     id = p.TextField(primary_key=True)
     name = p.BlobField()
     pin = p.TextField()
     active = p.IntegerField()
     created_at = p.BigIntegerField()
+    badge = p.TextField(default="")
+    badge_at = p.BigIntegerField(null=True)
 
 
 class Kiosks(Table):
@@ -66,6 +68,8 @@ class Kiosks(Table):
     closed_at = p.BigIntegerField(null=True)
     created_at = p.BigIntegerField()
     program = p.TextField(null=True)
+    key_at = p.BigIntegerField(null=True)
+    renew = p.IntegerField(default=0)
 
 
 class Issuers(Table):
@@ -93,6 +97,16 @@ class Devices(Table):
     bound_at = p.BigIntegerField()
 
 
+class Trackers(Table):
+    """Devices that send by themselves: the key we gave, when they were heard, when they were shut out."""
+
+    device = p.TextField(primary_key=True)
+    key_hash = p.TextField(null=True, unique=True)
+    created_at = p.BigIntegerField()
+    seen_at = p.BigIntegerField(null=True)
+    revoked_at = p.BigIntegerField(null=True)
+
+
 class Links(Table):
     """Personal links to a pass: open once, then bound to one phone."""
 
@@ -105,6 +119,26 @@ class Links(Table):
     used_at = p.BigIntegerField(null=True)
     phone_hash = p.TextField(null=True, unique=True)
     closed_at = p.BigIntegerField(null=True)
+
+
+class PhoneRequests(Table):
+    """Other phones that ask for a pass, and what became of it."""
+
+    id = p.TextField(primary_key=True)
+    pass_id = p.TextField()
+    person = p.TextField()
+    link = p.TextField()
+    phone_hash = p.TextField(unique=True)
+    kind = p.TextField()
+    asked_at = p.BigIntegerField()
+    expires_at = p.BigIntegerField()
+    state = p.TextField()
+    decided_at = p.BigIntegerField(null=True)
+    decided_by = p.TextField(default="")
+    left_hash = p.TextField(null=True)
+
+    class Meta:
+        table_name = "phone_requests"
 
 
 class Sessions(Table):
@@ -191,6 +225,6 @@ class KeptAnswers(Table):
 
 
 TABLES = (
-    People, Carriers, Laboratories, Staff, Kiosks, Issuers, Serials, Devices, Links, Sessions, Passwords, Settings, PassSeeds,
-    Chores, ApiTokens, KeptAnswers,
+    People, Carriers, Laboratories, Staff, Kiosks, Issuers, Serials, Devices, Trackers, Links, PhoneRequests, Sessions,
+    Passwords, Settings, PassSeeds, Chores, ApiTokens, KeptAnswers,
 )  # fmt: skip

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 import secrets
 from datetime import datetime
 
 import msgspec
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -71,11 +73,12 @@ class Named(msgspec.Struct, frozen=True):
 
 
 class OnDuty(msgspec.Struct, frozen=True):
-    """Somebody who may sign on at a kiosk; the PIN is sealed."""
+    """Somebody who may sign on at a kiosk; PIN and badge are sealed. A kiosk of an older version leaves the badge unread."""
 
     id: str
     name: str
     pin: str
+    badge: str = ""
 
 
 class Trusted(msgspec.Struct, frozen=True):
@@ -105,6 +108,7 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
     lost: tuple[LostNumbers, ...]
     installation: str
     program: str
+    renew: bool = False
 
 
 class ReturnedFacts(msgspec.Struct, frozen=True, kw_only=True):
@@ -112,6 +116,14 @@ class ReturnedFacts(msgspec.Struct, frozen=True, kw_only=True):
 
     facts: tuple[ReturnedFact, ...]
     server_time: datetime
+
+
+class NewKey(Command, frozen=True):
+    """A kiosk's next key, by its SHA-256 (hex), and the kiosk's own signature (Ed25519, hex) under `<kiosk>|key|<key_hash>`: a
+    key that was stolen cannot be traded for another."""
+
+    key_hash: str
+    signature: str
 
 
 async def enrol(request: Request) -> Response:
@@ -200,7 +212,7 @@ def _page(house: House, kiosk_id: str, after: int, limit: int) -> Page:
         more=more,
         server_time=house.now(),
         people=tuple(Named(p.id, p.name) for p in store.registry.people(house.feed.people(loops))),
-        staff=tuple(OnDuty(s.id, s.name, s.pin) for s in store.registry.staff()),
+        staff=tuple(OnDuty(s.id, s.name, s.pin, s.badge) for s in store.registry.staff()),
         issuers=tuple(Trusted(i.key_id, i.public_key.hex()) for i in store.registry.issuers()),
         station=kiosk.station,
         kiosk=kiosk.id,
@@ -209,6 +221,7 @@ def _page(house: House, kiosk_id: str, after: int, limit: int) -> Page:
         lost=tuple(LostNumbers(*numbers) for numbers in store.lost),
         installation=store.installation,
         program=VERSION,
+        renew=kiosk.renew,
     )
 
 
@@ -224,9 +237,30 @@ async def returned(request: Request) -> Response:
     return answer(ReturnedFacts(facts=tuple(taken), server_time=house.now()))
 
 
+async def renew(request: Request) -> Response:
+    """Take a kiosk's next key: the one it called with opens nothing from now on. Its chain goes on."""
+    house, kiosk = house_of(request), caller_of(request).kiosk
+    assert kiosk is not None
+    asked = await body_of(request, NewKey)
+    faults = []
+    if re.fullmatch(r"[0-9a-f]{64}", asked.key_hash) is None:
+        faults.append(Fault("$.key_hash", "fault.key-hash"))
+    try:
+        signed = f"{kiosk.id}|key|{asked.key_hash}".encode()
+        Ed25519PublicKey.from_public_bytes(kiosk.public_key).verify(bytes.fromhex(asked.signature), signed)
+    except (InvalidSignature, ValueError):
+        faults.append(Fault("$.signature", "fault.signature"))
+    if faults:
+        raise faulty(request, Faulty(faults))
+    if not await run_in_threadpool(house.store.registry.renew_key, kiosk.id, asked.key_hash):
+        raise Problem(404, "no-kiosk")
+    return answer({"kiosk": kiosk.id, "server_time": house.now()})
+
+
 ROUTES = (
     Rule("/api/v1/enrol", ("POST",), enrol, (ANYONE,), body_bytes=4 * 1024),
     Rule("/api/v1/facts", ("POST",), facts, (KIOSK,), body_bytes=BATCH_BYTES),
     Rule("/api/v1/feed", ("GET",), feed, (KIOSK,)),
     Rule("/api/v1/returned", ("POST",), returned, (KIOSK,), body_bytes=BATCH_BYTES),
+    Rule("/api/v1/kiosk/key", ("POST",), renew, (KIOSK,), body_bytes=4 * 1024),
 )

@@ -6,6 +6,7 @@ A kiosk's token and a PIN are shown or typed once; the server keeps only what ch
 from __future__ import annotations
 
 import secrets
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -13,15 +14,17 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from checkpoint.core import pins
+from checkpoint.core import enrolling, pins
 from checkpoint.core.facts import MAX_ID_CHARS
 from checkpoint.core.passes import normal_plate
 from checkpoint.ui import texts
+from checkpoint.web import once
 from checkpoint.web.access import COORDINATOR, Rule, caller_of, digest
 from checkpoint.web.board import loops_now
 from checkpoint.web.devices import bind_device
 from checkpoint.web.house import House, house_of
 from checkpoint.web.page import FALLBACK_ZONE, language_of, render
+from checkpoint.web.problems import Problem
 from checkpoint.web.words import Words
 from checkpoint.wish import MAX_NAME_CHARS
 
@@ -30,13 +33,19 @@ TOKEN_LASTS = timedelta(days=3)
 HEARD = timedelta(minutes=10)
 
 
-def _page(request: Request, *, token: str = "", station: str = "", mistake: str = "", status: int = 200) -> Response:
+def _page(request: Request, *, mistake: str = "", status: int = 200) -> Response:
     house = house_of(request)
     now, registry = house.now(), house.store.registry
+    token = once.secret_of(request)
+    # A kiosk that has enrolled meanwhile, or was closed, needs no token any more.
+    waiting = registry.waiting_kiosk(digest(token)) if token else None
     loops = loops_now(house, now)
     zone = loops[0].zone if loops else FALLBACK_ZONE
     # Who only signs in at a desk has no PIN, and no business in this list.
-    staff = [member for member in registry.staff(active=None) if member.pin]
+    staff = [member for member in registry.staff(active=None) if member.pin or member.badge]
+    missing: dict[str, int] = {}
+    for gap in house.store.gaps():
+        missing[gap.witness] = missing.get(gap.witness, 0) + gap.last - gap.first + 1
     return render(
         request,
         "stations.html",
@@ -47,8 +56,11 @@ def _page(request: Request, *, token: str = "", station: str = "", mistake: str 
         staff=staff,
         devices=sorted(registry.devices().items(), key=lambda pair: (pair[1], pair[0])),
         heard_since=now - HEARD,
-        token=token,
-        token_station=station,
+        token=token if waiting else "",
+        token_station=waiting.station if waiting else "",
+        code=enrolling.code(house.public_url, token) if waiting else "",
+        server=house.public_url,
+        missing=missing,
         mistake=mistake,
         **Words(texts(language_of(request)), now, zone, loops).for_templates(),
     )
@@ -75,14 +87,24 @@ async def place_kiosk(request: Request) -> Response:
             return _page(request, mistake=t("fault.station", station=station[:MAX_NAME_CHARS]), status=422)
         token = secrets.token_hex(16)
         house.store.registry.add_kiosk(station, digest(token), house.now() + TOKEN_LASTS)
-        return _page(request, token=token, station=station)
+        return once.lead_to(house, "/stations", token)
 
     return await run_in_threadpool(work)
 
 
 async def close_kiosk(request: Request) -> Response:
     """Let a kiosk in no more."""
-    await run_in_threadpool(house_of(request).store.registry.close_kiosk, request.path_params["kiosk"])
+    return await _of_a_kiosk(request, house_of(request).store.registry.close_kiosk)
+
+
+async def renew_kiosk(request: Request) -> Response:
+    """Ask a kiosk to make itself another key."""
+    return await _of_a_kiosk(request, house_of(request).store.registry.ask_new_key)
+
+
+async def _of_a_kiosk(request: Request, work: Callable[[str], bool]) -> Response:
+    if not await run_in_threadpool(work, request.path_params["kiosk"]):
+        raise Problem(404, "no-kiosk")
     return RedirectResponse("/stations", 303)
 
 
@@ -108,7 +130,9 @@ async def change_staff(request: Request) -> Response:
     """Take a member of staff off the kiosks' lists, or put them back on."""
     asked = await _asked(request)
     active = asked.get("active") == "1"
-    await run_in_threadpool(lambda: house_of(request).store.registry.change_staff(request.path_params["member"], active=active))
+    change = house_of(request).store.registry.change_staff
+    if not await run_in_threadpool(lambda: change(request.path_params["member"], active=active)):
+        raise Problem(404, "no-member")
     return RedirectResponse("/stations#staff", 303)
 
 
@@ -140,6 +164,7 @@ ROUTES = (
     Rule("/stations", ("GET",), page, DESK),
     Rule("/stations/kiosks", ("POST",), place_kiosk, DESK),
     Rule("/stations/kiosks/{kiosk}/close", ("POST",), close_kiosk, DESK),
+    Rule("/stations/kiosks/{kiosk}/renew", ("POST",), renew_kiosk, DESK),
     Rule("/stations/staff", ("POST",), add_staff, DESK),
     Rule("/stations/staff/{member}", ("POST",), change_staff, DESK),
     Rule("/stations/devices", ("POST",), bind, DESK),

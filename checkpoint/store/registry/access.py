@@ -96,9 +96,11 @@ class AccessShelf(Shelf):
 
     # -- personal links -----------------------------------------------------------------------------------------------
 
-    def add_link(self, token_hash: str, *, person: str, pass_id: str, expires: datetime) -> Link:
-        """A new link to a pass for one person."""
-        link = Link(id=new_id("link"), person=person, pass_id=pass_id, created_at=self._now(), expires=expires)
+    def add_link(self, token_hash: str, *, person: str, pass_id: str, expires: datetime, phone_hash: str | None = None) -> Link:
+        """A new link to a pass for one person; with a phone, it is bound to that one from the beginning."""
+        now = self._now()
+        used_at = now if phone_hash is not None else None
+        link = Link(id=new_id("link"), person=person, pass_id=pass_id, created_at=now, expires=expires, used_at=used_at)
         insert = Links.insert(
             id=link.id,
             token_hash=token_hash,
@@ -106,9 +108,16 @@ class AccessShelf(Shelf):
             pass_id=pass_id,
             created_at=micros(link.created_at),
             expires_at=micros(expires),
+            used_at=micros(now) if used_at is not None else None,
+            phone_hash=phone_hash,
         )
         self._write(lambda: insert.execute(self._db))
         return link
+
+    def phone_of(self, link: str) -> str | None:
+        """The hash of the phone that a link is bound to, or None."""
+        row = self._one(Links.select(Links.phone_hash).where(Links.id == link))
+        return row["phone_hash"] if row is not None else None
 
     def use_link(self, token_hash: str, phone_hash: str) -> Link | None:
         """Open a link and bind the phone to it: works once. None when it is unknown, used, closed, or has run out."""

@@ -7,10 +7,12 @@ one person has one pseudonym, however many carriers name them.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
+from datetime import datetime
 from typing import Any
 
 import msgspec
 
+from checkpoint.store.database import instant
 from checkpoint.store.registry.shelf import Shelf, new_id
 from checkpoint.store.tables import ApiTokens, Carriers, Laboratories, People, Staff
 
@@ -34,12 +36,15 @@ class Office(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class StaffMember(msgspec.Struct, frozen=True, kw_only=True):
-    """Somebody who works at a station; `pin` is sealed (`core/pins.py`)."""
+    """Somebody who works at a station; `pin` and `badge` are sealed (`core/pins.py`, `core/badges.py`), `badge` empty where
+    there is none."""
 
     id: str
     name: str
     pin: str
     active: bool = True
+    badge: str = ""
+    badge_at: datetime | None = None
 
 
 class PeopleShelf(Shelf):
@@ -164,6 +169,12 @@ class PeopleShelf(Shelf):
             return self._one(Staff.select(Staff.id).where(Staff.id == member)) is not None
         return bool(self._write(lambda: Staff.update(**values).where(Staff.id == member).execute(self._db)))
 
+    def give_badge(self, member: str, badge: str) -> bool:
+        """Give a member of staff a badge, sealed, in the place of the last; the empty text takes it away. False when there is
+        no such member."""
+        values = {"badge": badge, "badge_at": self._micros() if badge else None}
+        return bool(self._write(lambda: Staff.update(**values).where(Staff.id == member).execute(self._db)))
+
     def staff(self, active: bool | None = True) -> list[StaffMember]:
         """Those who work here now (None: or ever did), by id."""
         query = Staff.select().order_by(Staff.id)
@@ -175,6 +186,8 @@ class PeopleShelf(Shelf):
                 name=self._keys.decrypt(bytes(row["name"]), f"staff.name:{row['id']}"),
                 pin=row["pin"],
                 active=bool(row["active"]),
+                badge=row["badge"],
+                badge_at=instant(row["badge_at"]) if row["badge_at"] is not None else None,
             )
             for row in self._all(query)
         ]

@@ -15,12 +15,13 @@ from checkpoint.store.database import instant, micros
 from checkpoint.store.registry.shelf import Shelf, new_id
 from checkpoint.store.tables import Devices, Kiosks
 
-_COLUMNS = ("id", "station", "public_key", "created_at", "enrolled_at", "seen_at", "offset_s", "closed_at")
+_COLUMNS = ("id", "station", "public_key", "created_at", "enrolled_at", "seen_at", "offset_s", "closed_at", "key_at", "renew")
 
 
 class Kiosk(msgspec.Struct, frozen=True, kw_only=True):
     """A station's program. `public_key` is raw Ed25519, 32 bytes, empty before it enrolled; `offset_s` is how far its
-    clock was ahead of ours when it last spoke (None: never)."""
+    clock was ahead of ours when it last spoke (None: never). `key_at` is when it got the key it calls with, `renew` whether
+    it is asked to make itself another."""
 
     id: str
     station: str
@@ -30,6 +31,8 @@ class Kiosk(msgspec.Struct, frozen=True, kw_only=True):
     seen_at: datetime | None = None
     offset_s: float | None = None
     closed_at: datetime | None = None
+    key_at: datetime | None = None
+    renew: bool = False
 
     @property
     def witness(self) -> str:
@@ -61,7 +64,7 @@ class StationsShelf(Shelf):
         def work() -> bool:
             now = self._micros()
             return bool(
-                Kiosks.update(public_key=public_key, key_hash=key_hash, enrolled_at=now, token_hash=None)
+                Kiosks.update(public_key=public_key, key_hash=key_hash, enrolled_at=now, key_at=now, token_hash=None)
                 .where(
                     Kiosks.token_hash == token_hash,
                     Kiosks.enrolled_at.is_null(),
@@ -72,6 +75,22 @@ class StationsShelf(Shelf):
             )
 
         return self.kiosk_by_key(key_hash) if self._write(work) else None
+
+    def waiting_kiosk(self, token_hash: str) -> Kiosk | None:
+        """The kiosk that still may enrol with this token, or None."""
+        return self._kiosk("token_hash = ? AND enrolled_at IS NULL AND closed_at IS NULL", token_hash)
+
+    def renew_key(self, kiosk: str, key_hash: str) -> bool:
+        """Put another key in the place of the one a kiosk calls with; its chain and its own key stay. False when it was closed
+        or never was."""
+        query = Kiosks.update(key_hash=key_hash, key_at=self._micros(), renew=0)
+        query = query.where(Kiosks.id == kiosk, Kiosks.closed_at.is_null(), Kiosks.enrolled_at.is_null(False))
+        return bool(self._write(lambda: query.execute(self._db)))
+
+    def ask_new_key(self, kiosk: str) -> bool:
+        """Ask a kiosk to make itself another key: it is told with its next reading of the feed. False as above."""
+        query = Kiosks.update(renew=1).where(Kiosks.id == kiosk, Kiosks.closed_at.is_null(), Kiosks.enrolled_at.is_null(False))
+        return bool(self._write(lambda: query.execute(self._db)))
 
     def kiosk(self, kiosk: str) -> Kiosk | None:
         """The kiosk of that id, open or closed, or None."""
@@ -139,4 +158,6 @@ def _kiosk(row: dict[str, Any]) -> Kiosk:
         seen_at=when("seen_at"),
         offset_s=row["offset_s"],
         closed_at=when("closed_at"),
+        key_at=when("key_at"),
+        renew=bool(row["renew"]),
     )

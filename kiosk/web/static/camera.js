@@ -41,7 +41,7 @@ async function open(look) {
   while (live) {
     const began = performance.now();
     if (!document.hidden && video.readyState >= 2) {
-      tell(tubeWanted() ? "tube" : "looking");
+      tell(tubeWanted() ? "tube" : document.getElementById("enrol-token") ? "enrol" : "looking");
       const frame = await picture();
       if (frame) await look(frame);
     }

@@ -153,15 +153,22 @@ addEventListener("submit", async (event) => {
     const told = await post("/scan/number", { text: form.text.value });
     if (told?.state === "verdict") form.reset();
   } else if (form.id === "enrol") {
-    const [server, token] = enrolment(form.server.value, form.token.value);
-    await post("/enrol", { server, token });
+    await post("/enrol", { server: form.server.value, token: form.token.value.trim() });
   }
 });
 
-/** A token may come with its server: `http://host:port#token`, as an enrolment's QR code says it. */
-function enrolment(server, token) {
-  const [address, own] = token.trim().split("#");
-  return own && /^https?:/i.test(address) ? [address.replace(/\/$/, ""), own] : [server, token.trim()];
+/** The token field of a kiosk that waits to be enrolled. */
+function enrolling() {
+  return document.getElementById("enrol-token");
+}
+
+/** Fill server and token in; pressing is left to the person, who sees there which server it is. */
+function enrolWith(read) {
+  if (!read || !enrolling()) return;
+  if (read.server) document.getElementById("enrol-server").value = read.server;
+  enrolling().value = read.token;
+  say("");
+  document.querySelector("#enrol button")?.focus();
 }
 
 addEventListener("click", (event) => {
@@ -175,11 +182,12 @@ document.getElementById("photo").addEventListener("change", async (event) => {
   if (photo) await scanned("/scan/photo", photo, photo.type || "image/jpeg");
 });
 
-/** Bring a picture to the desk: a pass, or a tube's number while a tube is asked for. */
+/** Bring a picture to the desk: a pass or a badge, a tube's number while one is asked for, an enrolment's code before all. */
 async function scanned(path, picture, type) {
   const field = tubeWanted();
   const told = await send(field ? `${path}?for=tube` : path, picture, type);
   if (field && told?.tube) fill(field, told.tube);
+  if (told?.enrol && enrolling()?.value !== told.enrol.token) enrolWith(told.enrol);
   return told;
 }
 
@@ -194,8 +202,9 @@ function fill(field, number) {
 
 listen((text) => {
   const field = tubeWanted();
-  if (field && !text.startsWith("CP1")) fill(field, text);
-  else if (document.getElementById("enrol-token") && !text.startsWith("CP1")) document.getElementById("enrol-token").value = text;
+  const ours = text.startsWith("CP1") || text.startsWith("CB1");
+  if (field && !ours) fill(field, text);
+  else if (enrolling() && !ours) post("/enrol/read", { text }).then((told) => enrolWith(told?.enrol));
   else post("/scan/text", { text });
 });
 
