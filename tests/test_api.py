@@ -101,7 +101,7 @@ CALLS = (
     ("POST", "/api/v1/staff", {"coordinator"}),
     ("POST", "/api/v1/lab/results", {"laboratory"}),
     ("POST", "/api/v1/warnings/x/answer", {"coordinator"}),
-    ("GET", "/api/v1/vehicles", {"coordinator"}),
+    ("GET", "/api/v1/vehicles", {"carrier", "coordinator"}),
 )
 
 

@@ -218,6 +218,14 @@ class Store:
         """All facts of these kinds (`PassRequested`…), in the order learnt."""
         return self._ledger.of_kind(*kinds)
 
+    def facts_of_kind_after(self, kinds: Sequence[str], number: int, limit: int) -> list[Recorded]:
+        """The facts of these kinds learnt after a number, in the order learnt."""
+        return self._ledger.of_kind_after(kinds, number, limit)
+
+    def facts_told_by(self, witness: str, after_seq: int, limit: int) -> list[Recorded]:
+        """The facts of a witness after a link of its chain, in the order of the chain."""
+        return self._ledger.of_witness_after(witness, after_seq, limit)
+
     def facts_after(self, number: int, limit: int) -> list[Recorded]:
         """The facts learnt after a number, in the order learnt."""
         return self._ledger.after(number, limit)
@@ -259,6 +267,10 @@ class Store:
     def aside(self, limit: int = 100, *, why: str | None = None, source: str | None = None) -> list[SetAside]:
         """What could not be taken in as a fact, the newest first."""
         return self._ledger.aside(limit, why, source)
+
+    def aside_of(self, source: str, after: int, limit: int) -> list[SetAside]:
+        """What was set aside of a source after a number, the oldest first."""
+        return self._ledger.aside_after(source, after, limit)
 
     def gaps(self, witness: str | None = None) -> list[Gap]:
         """The links of witnesses' chains that have not come."""

@@ -487,6 +487,17 @@ class Ledger:
         rows = self._db.rows(f"{self._RECORDED} kind IN ({_marks(kinds)}) ORDER BY number", list(kinds))
         return [_recorded(row) for row in rows]
 
+    def of_kind_after(self, kinds: Sequence[str], number: int, limit: int) -> list[Recorded]:
+        """The facts of these kinds learnt after a number, in the order learnt."""
+        where = f"kind IN ({_marks(kinds)}) AND number > ?"
+        rows = self._db.rows(f"{self._RECORDED} WHERE {where} ORDER BY number LIMIT ?", [*kinds, number, limit])
+        return [_recorded(row) for row in rows]
+
+    def of_witness_after(self, witness: str, seq: int, limit: int) -> list[Recorded]:
+        """The facts of a witness after a link of its chain, in the order of the chain."""
+        rows = self._db.rows(f"{self._RECORDED} WHERE witness = ? AND seq > ? ORDER BY seq LIMIT ?", (witness, seq, limit))
+        return [_recorded(row) for row in rows]
+
     def about_subjects(self, names: Iterable[str]) -> list[Recorded]:
         """All facts that name any of these subjects, in the order learnt."""
         wanted = list(names)
@@ -535,10 +546,16 @@ class Ledger:
             f" WHERE {where} ORDER BY number DESC LIMIT ?",
             [*(value for _, value in conditions), limit],
         )
-        return [
-            SetAside(number=n, source=s, why=w, detail=d, fact_id=i, received_at=instant(at), raw=raw, seq=seq)
-            for n, s, w, d, i, at, raw, seq in rows
-        ]
+        return [_aside(row) for row in rows]
+
+    def aside_after(self, source: str, number: int, limit: int) -> list[SetAside]:
+        """What was set aside of a source after a number, the oldest first."""
+        rows = self._db.rows(
+            "SELECT number, source, why, detail, fact_id, received_at, raw, seq FROM aside"
+            " WHERE source = ? AND number > ? ORDER BY number LIMIT ?",
+            (source, number, limit),
+        )
+        return [_aside(row) for row in rows]
 
 
 def entry_of(fact: Fact) -> Entry:
@@ -555,6 +572,13 @@ def _recorded(row: tuple[Any, ...]) -> Recorded:
         raise RuntimeError(f"fact {number} of the ledger cannot be read: {error}") from error
     learnt = instant(recorded_at)
     return Recorded(number=number, recorded_at=learnt, fact=fact, raw=raw, seq=seq, received=received, prev=prev)
+
+
+def _aside(row: tuple[int, str, str, str, str, int, bytes, int | None]) -> SetAside:
+    number, source, why, detail, fact_id, at, raw, seq = row
+    return SetAside(
+        number=number, source=source, why=why, detail=detail, fact_id=fact_id, received_at=instant(at), raw=raw, seq=seq
+    )
 
 
 def _marks(values: Sequence[str]) -> str:

@@ -31,6 +31,9 @@ _AT = re.compile(r"(?P<what>.*?)(?: - at `(?P<path>[^`]*)`)?", re.DOTALL)
 # What msgspec says, as far as people meet it; anything else is passed on as it is.
 _SAYINGS = (
     (re.compile(r"Expected `(?P<wanted>.+)`, got `(?P<got>.+)`"), "api.expected"),
+    (re.compile(r"Expected `(?:datetime)` with a timezone component"), "api.instant"),
+    (re.compile(r"Expected `(?:str|array)` of length (?P<bound>[<>]=? \d+)"), "api.length"),
+    (re.compile(r"Expected `(?:int|float)` (?P<bound>[<>]=? \S+)"), "api.bound"),
     (re.compile(r"Object missing required field `(?P<field>.+)`"), "api.missing"),
     (re.compile(r"Object contains unknown field `(?P<field>.+)`"), "api.unknown-field"),
     (re.compile(r"Invalid enum value '?(?P<got>.+?)'?"), "api.not-one-of"),
@@ -73,10 +76,16 @@ def malformed(request: Request, said: Iterable[str], status: int = 400) -> Probl
     return _refusal(t, [_wrong(t, text) for text in said], status)
 
 
-def faulty(request: Request, error: Faulty) -> Problem:
+def faulty(request: Request, error: Faulty, status: int = 422) -> Problem:
     """A refusal for a wish that cannot be granted as it stands."""
     t = texts(language_of(request))
-    return _refusal(t, [Wrong(fault.path, t(fault.key, **fault.values)) for fault in error.faults], 422)
+    return _refusal(t, [Wrong(fault.path, t(fault.key, **fault.values)) for fault in error.faults], status)
+
+
+def twice(request: Request, field: str) -> Problem:
+    """A refusal for a parameter that is given twice: which of the two was meant?"""
+    t = texts(language_of(request))
+    return _refusal(t, [Wrong(f"$.{field[:60]}", t("api.twice", field=field[:60]))], 400)
 
 
 def unreadable(request: Request, error: Malformed) -> Problem:

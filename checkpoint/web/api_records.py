@@ -30,12 +30,10 @@ from checkpoint.ui import texts
 from checkpoint.web import access
 from checkpoint.web.access import ANYONE, CARRIER, COORDINATOR, LABORATORY, Rule, caller_of, digest
 from checkpoint.web.api import Command, answer, body_of, faulty, json_of, malformed, too_many, unreadable
-from checkpoint.web.board_data import trucks
 from checkpoint.web.devices import bind_device
 from checkpoint.web.house import House, house_of
 from checkpoint.web.page import language_of
 from checkpoint.web.problems import Problem
-from checkpoint.web.reads import crew_of, noted
 from checkpoint.wish import MAX_NAME_CHARS, Fault, Faulty, Person, Wish, one_form
 
 T = TypeVar("T")
@@ -329,15 +327,6 @@ async def answer_warning(request: Request) -> Response:
     return answer({"warning": warning, "state": "answered"})
 
 
-async def vehicles(request: Request) -> Response:
-    """Every truck under way as the board shows it."""
-    house = house_of(request)
-    looks = house.watch.looks()
-    rows = await run_in_threadpool(trucks, looks, house.now())
-    noted(request, "board", {person for look in looks.values() for person in crew_of(look.view)})
-    return answer({"vehicles": rows, "server_time": house.now()})
-
-
 _DESK = (COORDINATOR,)
 ROUTES = (
     Rule("/api/v1/session", ("POST",), session, (ANYONE,), body_bytes=4 * 1024),
@@ -352,5 +341,4 @@ ROUTES = (
     Rule("/api/v1/staff", ("POST",), add_staff, _DESK),
     Rule("/api/v1/lab/results", ("POST",), results, (LABORATORY,), body_bytes=RESULTS_BYTES),
     Rule("/api/v1/warnings/{warning}/answer", ("POST",), answer_warning, _DESK),
-    Rule("/api/v1/vehicles", ("GET",), vehicles, _DESK),
 )

@@ -7,9 +7,11 @@ what machines send all day comes first.
 from __future__ import annotations
 
 from checkpoint.web import (
+    api_offices,
     api_positions,
     api_records,
     api_station,
+    api_trucks,
     aside,
     badges,
     board,
@@ -41,6 +43,8 @@ TABLE: tuple[Rule, ...] = (
     *aside.ROUTES,
     *lab.ROUTES,
     *api_records.ROUTES,
+    *api_offices.ROUTES,
+    *api_trucks.ROUTES,
     *driver.ROUTES,
     *driver_reads.ROUTES,
     *problem_pages.ROUTES,
