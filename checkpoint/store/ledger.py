@@ -490,12 +490,12 @@ class Ledger:
     def of_kind_after(self, kinds: Sequence[str], number: int, limit: int) -> list[Recorded]:
         """The facts of these kinds learnt after a number, in the order learnt."""
         where = f"kind IN ({_marks(kinds)}) AND number > ?"
-        rows = self._db.rows(f"{self._RECORDED} WHERE {where} ORDER BY number LIMIT ?", [*kinds, number, limit])
+        rows = self._db.rows(f"{self._RECORDED} {where} ORDER BY number LIMIT ?", [*kinds, number, limit])
         return [_recorded(row) for row in rows]
 
     def of_witness_after(self, witness: str, seq: int, limit: int) -> list[Recorded]:
         """The facts of a witness after a link of its chain, in the order of the chain."""
-        rows = self._db.rows(f"{self._RECORDED} WHERE witness = ? AND seq > ? ORDER BY seq LIMIT ?", (witness, seq, limit))
+        rows = self._db.rows(f"{self._RECORDED} witness = ? AND seq > ? ORDER BY seq LIMIT ?", (witness, seq, limit))
         return [_recorded(row) for row in rows]
 
     def about_subjects(self, names: Iterable[str]) -> list[Recorded]:
