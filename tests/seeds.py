@@ -9,3 +9,8 @@ def seeds(count: int) -> range:
     """So many seeds in a row."""
     first = int(os.environ.get("SOAK_SEED", "0"))
     return range(first, first + count)
+
+
+def rounds(here: int, *, soak: int) -> int:
+    """How many rounds a test plays: a few here, many in `scripts/soak`."""
+    return soak if "SOAK_SEED" in os.environ else here
