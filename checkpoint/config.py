@@ -153,6 +153,13 @@ def _megabytes(text: str) -> int:
     return int(text)
 
 
+def _factor(text: str) -> float:
+    factor = float(text)
+    if not 0 <= factor <= 1000:
+        raise ValueError("a number from 0 to 1000 wanted")
+    return factor
+
+
 def _hosts(text: str) -> tuple[str, ...]:
     return tuple(_host(part.strip().lower()) for part in text.split(",") if part.strip())
 
@@ -225,6 +232,12 @@ SETTINGS: tuple[Setting, ...] = (
         purpose="further names by which the server may be called, with commas between; its own address and that of"
         " `CHECKPOINT_PUBLIC_URL` need not be said",
     ),
+    Setting(
+        name="RATES",
+        cast=_factor,
+        default="1",
+        purpose="how many times as often as usual one caller may ask; `0`: without bounds, for measuring",
+    ),
     Setting(name="LOGS", cast=_logs, default="text", purpose="how server and kiosk log: `text` for people, `json` for machines"),
     Setting(
         name="CLOCK",
@@ -254,6 +267,7 @@ class Config:
     first_password: str
     proxies: tuple[IPv4Network | IPv6Network, ...]
     hosts: tuple[str, ...]
+    rates: float
     logs: str
     now: Now
 

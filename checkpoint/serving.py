@@ -24,18 +24,22 @@ from checkpoint.watch import Watch
 from checkpoint.web.access import first_passwords
 from checkpoint.web.app import create_app
 from checkpoint.web.edge import LOCAL, Edge, name_of
+from checkpoint.web.headers import headers_of
 from checkpoint.web.hub import Hub
+from checkpoint.web.limits import Limits
+from checkpoint.wire import Wire
 
 GRACE_S = 4
 
 
 class Server(uvicorn.Server):
-    """uvicorn, with two of our own moments: begun, and about to end."""
+    """uvicorn, with two of our own moments: begun, and about to end; and a look at every connection once a second."""
 
-    def __init__(self, app: Starlette, begun: Callable[[], None], ending: Callable[[], None]) -> None:
+    def __init__(self, app: Starlette, wire: Wire, begun: Callable[[], None], ending: Callable[[], None]) -> None:
         super().__init__(
             uvicorn.Config(
                 app,
+                http=wire.protocol(),
                 log_config=None,
                 access_log=False,
                 timeout_graceful_shutdown=GRACE_S,
@@ -44,7 +48,7 @@ class Server(uvicorn.Server):
                 proxy_headers=False,  # whom to believe is a setting of ours: see `checkpoint.logs`
             )
         )
-        self._begun, self._ending = begun, ending
+        self._wire, self._begun, self._ending = wire, begun, ending
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Begin to listen; then leave what stands for good out of every later collection of garbage."""
@@ -52,6 +56,12 @@ class Server(uvicorn.Server):
         gc.collect()
         gc.freeze()
         self._begun()
+
+    async def on_tick(self, counter: int) -> bool:
+        """Ten times a second."""
+        if counter % 10 == 0:
+            self._wire.sweep()
+        return await super().on_tick(counter)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """End what never ends by itself, then wait for the rest."""
@@ -67,7 +77,7 @@ def chores_of(store: Store, config: Config) -> tuple[Chore, ...]:
 def edge_of(config: Config) -> Edge:
     """The edge as the settings draw it."""
     public = name_of(urlsplit(config.public_url).netloc)
-    return Edge(proxies=config.proxies, hosts=LOCAL | {public, config.host.lower(), *config.hosts})
+    return Edge(proxies=config.proxies, hosts=LOCAL | {public, config.host.lower(), *config.hosts}, limits=Limits(config.rates))
 
 
 def serve(config: Config, begun: Callable[[dict[str, str]], None], sockets: Sequence[socket.socket] = ()) -> int:
@@ -95,7 +105,8 @@ def serve(config: Config, begun: Callable[[dict[str, str]], None], sockets: Sequ
             front_end=config.front_end,
             edge=edge_of(config),
         )
-        server = Server(app, begun=lambda: begun(made), ending=hub.close)
+        wire = Wire(config.proxies, headers_of(config.public_url.startswith("https://")))
+        server = Server(app, wire, begun=lambda: begun(made), ending=hub.close)
         # uvicorn hands the signal on when it has ended: as an exception, so that the store is closed as well.
         signal.signal(signal.SIGTERM, signal.default_int_handler)
         watch.start()

@@ -17,6 +17,7 @@ from checkpoint.web import access
 from checkpoint.web.app import create_app
 from checkpoint.web.edge import Edge
 from checkpoint.web.house import House
+from checkpoint.web.limits import Limits
 from tests.fleet import NOW, Fleet, StillWatch, fleet
 
 BASE = "http://testserver"
@@ -51,6 +52,7 @@ def desk(
     public_url: str = BASE,
     front_end: Path | None = None,
     hosts: frozenset[str] | None = None,
+    limits: Limits | None = None,
 ) -> Iterator[Desk]:
     """A server with a fleet on its road (none: an empty one is `Fleet({}, ())`)."""
 
@@ -63,7 +65,7 @@ def desk(
         for fact in told.facts:
             store.record(fact)
         watch = cast("Watch", StillWatch(told.looks))
-        edge = Edge(hosts=hosts)
+        edge = Edge(hosts=hosts, limits=limits or Limits(0))
         yield Desk(create_app(store, now, watch=watch, public_url=public_url, front_end=front_end, edge=edge), store, told)
     finally:
         store.close()

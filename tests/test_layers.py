@@ -21,6 +21,7 @@ HOUSE: dict[str, set[str]] = {
     "checkpoint.database_url": set(),
     "checkpoint.ports": set(),
     "checkpoint.logs": {"pythonjsonlogger", "starlette"},
+    "checkpoint.wire": {"checkpoint.logs", "uvicorn"},
     "checkpoint.headroom": set(),
     "checkpoint.version": set(),
     "checkpoint.core": {"checkpoint.core", "cryptography"},
@@ -55,7 +56,7 @@ HOUSE: dict[str, set[str]] = {
     "checkpoint.cli": {"checkpoint", "httpx"},
     "checkpoint.serving": {
         "checkpoint.chores", "checkpoint.config", "checkpoint.ports", "checkpoint.store", "checkpoint.watch", "checkpoint.web",
-        "starlette", "uvicorn",
+        "checkpoint.wire", "starlette", "uvicorn",
     },
     "checkpoint.demo": {"checkpoint", "httpx"},
     "checkpoint.simulator": {

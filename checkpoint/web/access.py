@@ -27,8 +27,9 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 from starlette.types import Message, Receive
 
-from checkpoint.web import idempotency
+from checkpoint.web import bounds, idempotency
 from checkpoint.web.house import House, house_of
+from checkpoint.web.limits import ORDINARY, STRANGERS, Rate
 from checkpoint.web.problems import Problem, wants_page
 
 if TYPE_CHECKING:
@@ -77,8 +78,8 @@ NOBODY = Caller(role=ANYONE)
 
 @dataclass(frozen=True)
 class Rule:
-    """One row of the route table: where, how, what answers, who may, and how large a body may be; `step_up`: only with a
-    fresh proof that it is still they."""
+    """One row of the route table: where, how, what answers, who may, how large a body may be and how often one may ask;
+    `step_up`: only with a fresh proof that it is still they; `vital`: it never waits behind others."""
 
     path: str
     methods: tuple[str, ...]
@@ -86,6 +87,8 @@ class Rule:
     who: frozenset[str] | tuple[str, ...]
     body_bytes: int = 64 * 1024
     step_up: bool = False
+    rate: Rate = ORDINARY
+    vital: bool = False
 
     def __post_init__(self) -> None:
         """A row that names nobody, or somebody unknown, is a mistake of ours."""
@@ -108,6 +111,8 @@ def guarded(rule: Rule) -> Route:
         callers = await _callers(request, house)
         request.state.caller = caller = _admitted(callers, rule)
         if caller is None:
+            if not callers:
+                bounds.spend(request, house.limits, STRANGERS, None)
             # Whoever is known to us by another role is told so by the page itself.
             request.state.caller = next(iter(callers), None)
             if callers:
@@ -115,14 +120,17 @@ def guarded(rule: Rule) -> Route:
             if request.method == "GET" and wants_page(request):
                 return RedirectResponse(f"/sign-in?next={quote(request.url.path)}", 303)
             raise Problem(401, "sign-in", headers={"WWW-Authenticate": "Bearer"})
+        bounds.spend(request, house.limits, rule.rate, caller)
         if request.method not in SAFE and caller.way not in PROGRAMS and _from_elsewhere(request):
             raise Problem(403, "other-site")
         if caller.way == "token":
             _within_its_scope(request, caller)
         counted = Request(request.scope, _limited(request, rule.body_bytes))
-        if request.method not in SAFE and idempotency.KEY in request.headers and caller.role != ANYONE:
-            return await idempotency.once(counted, f"{caller.role}|{caller.who}|{caller.by}", rule.endpoint)
-        return await rule.endpoint(counted)
+        await bounds.whole(counted)
+        async with bounds.place(house.limits, vital=rule.vital):
+            if request.method not in SAFE and idempotency.KEY in request.headers and caller.role != ANYONE:
+                return await idempotency.once(counted, f"{caller.role}|{caller.who}|{caller.by}", rule.endpoint)
+            return await rule.endpoint(counted)
 
     endpoint.__name__ = getattr(rule.endpoint, "__name__", "endpoint")
     return Route(rule.path, endpoint, methods=list(rule.methods))

@@ -20,6 +20,7 @@ from checkpoint.store import StorageFull
 from checkpoint.web.access import ANYONE, Rule
 from checkpoint.web.api import answer
 from checkpoint.web.house import House, house_of
+from checkpoint.web.limits import FIXES
 from checkpoint.web.problems import Problem
 
 MESSAGE_BYTES = 256 * 1024
@@ -78,6 +79,6 @@ async def livez(request: Request) -> Response:
 
 
 ROUTES = (
-    Rule("/api/v1/positions/osmand", ("GET", "POST"), take_osmand, (ANYONE,), body_bytes=MESSAGE_BYTES),
-    Rule("/livez", ("GET",), livez, (ANYONE,)),
+    Rule("/api/v1/positions/osmand", ("GET", "POST"), take_osmand, (ANYONE,), body_bytes=MESSAGE_BYTES, rate=FIXES),
+    Rule("/livez", ("GET",), livez, (ANYONE,), vital=True),
 )

@@ -32,6 +32,7 @@ from checkpoint.web.access import ANYONE, CARRIER, COORDINATOR, LABORATORY, Rule
 from checkpoint.web.api import Command, answer, body_of, faulty, json_of, malformed, too_many, unreadable
 from checkpoint.web.devices import bind_device
 from checkpoint.web.house import House, house_of
+from checkpoint.web.limits import GUESSES
 from checkpoint.web.page import language_of
 from checkpoint.web.problems import Problem
 from checkpoint.wish import MAX_NAME_CHARS, Fault, Faulty, Person, Wish, one_form
@@ -329,7 +330,7 @@ async def answer_warning(request: Request) -> Response:
 
 _DESK = (COORDINATOR,)
 ROUTES = (
-    Rule("/api/v1/session", ("POST",), session, (ANYONE,), body_bytes=4 * 1024),
+    Rule("/api/v1/session", ("POST",), session, (ANYONE,), body_bytes=4 * 1024, rate=GUESSES),
     Rule("/api/v1/pass-requests", ("POST",), ask, (CARRIER, COORDINATOR)),
     Rule("/api/v1/pass-requests/{request}/grant", ("POST",), grant, _DESK),
     Rule("/api/v1/pass-requests/{request}/refuse", ("POST",), refuse, _DESK),

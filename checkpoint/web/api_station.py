@@ -21,6 +21,7 @@ from checkpoint.version import VERSION
 from checkpoint.web.access import ANYONE, KIOSK, Rule, caller_of, digest
 from checkpoint.web.api import Command, answer, body_of, faulty, json_of, too_many, unreadable
 from checkpoint.web.house import House, house_of
+from checkpoint.web.limits import GUESSES, STATIONS
 from checkpoint.web.problems import Problem
 from checkpoint.wish import Fault, Faulty
 
@@ -258,9 +259,9 @@ async def renew(request: Request) -> Response:
 
 
 ROUTES = (
-    Rule("/api/v1/enrol", ("POST",), enrol, (ANYONE,), body_bytes=4 * 1024),
-    Rule("/api/v1/facts", ("POST",), facts, (KIOSK,), body_bytes=BATCH_BYTES),
-    Rule("/api/v1/feed", ("GET",), feed, (KIOSK,)),
-    Rule("/api/v1/returned", ("POST",), returned, (KIOSK,), body_bytes=BATCH_BYTES),
-    Rule("/api/v1/kiosk/key", ("POST",), renew, (KIOSK,), body_bytes=4 * 1024),
+    Rule("/api/v1/enrol", ("POST",), enrol, (ANYONE,), body_bytes=4 * 1024, rate=GUESSES),
+    Rule("/api/v1/facts", ("POST",), facts, (KIOSK,), body_bytes=BATCH_BYTES, rate=STATIONS, vital=True),
+    Rule("/api/v1/feed", ("GET",), feed, (KIOSK,), rate=STATIONS),
+    Rule("/api/v1/returned", ("POST",), returned, (KIOSK,), body_bytes=BATCH_BYTES, rate=STATIONS),
+    Rule("/api/v1/kiosk/key", ("POST",), renew, (KIOSK,), body_bytes=4 * 1024, rate=GUESSES),
 )

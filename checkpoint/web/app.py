@@ -58,6 +58,7 @@ def create_app(
         feed=Feed(store),
         texts=texts,
         throttle=Throttle(now),
+        limits=edge.limits,
         public_url=public_url.rstrip("/"),
         front_end=front_end or Path(sys.prefix, "front-end", "node_modules"),
     )

@@ -17,6 +17,7 @@ from starlette.responses import RedirectResponse, Response, StreamingResponse
 from checkpoint.core.facts import Fact, WarningAnswered, WarningRaised, digest_id
 from checkpoint.core.loop import Loop
 from checkpoint.ui import texts
+from checkpoint.web import bounds
 from checkpoint.web.access import CARRIER, COORDINATOR, Caller, Rule, caller_of
 from checkpoint.web.board_data import SHOWS, LookLike, Show, Truck, counts, gathered, trucks, warnings
 from checkpoint.web.house import House, house_of
@@ -30,6 +31,7 @@ from checkpoint.web.words import Words
 
 MOST_WARNINGS = 60
 MAX_ANSWER = 500
+STREAM_AGAIN_S = 30
 
 
 def looks_for(house: House, caller: Caller) -> dict[str, LookLike]:
@@ -119,13 +121,18 @@ async def events(request: Request) -> Response:
     """The stream of what changes. Events say where to look, not what is to be seen: the page asks for that itself."""
     house, caller = house_of(request), caller_of(request)
 
+    who = bounds.who(request, caller)
+    if not house.limits.may_stream(who):
+        raise Problem(429, "too-many-streams", headers={"Retry-After": str(STREAM_AGAIN_S)})
+
     async def stream() -> AsyncIterator[bytes]:
-        yield b"retry: 2000\n\n: welcome\n\n"
-        async for event in house.hub.stream():
-            if event is None or caller.role == COORDINATOR:
-                yield sse(event)
-            elif _concerns(house, caller, event[1]):
-                yield sse((event[0], {}))
+        with house.limits.streaming(who):
+            yield b"retry: 2000\n\n: welcome\n\n"
+            async for event in house.hub.stream():
+                if event is None or caller.role == COORDINATOR:
+                    yield sse(event)
+                elif _concerns(house, caller, event[1]):
+                    yield sse((event[0], {}))
 
     return StreamingResponse(
         stream(), media_type="text/event-stream", headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"}

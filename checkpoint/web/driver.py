@@ -32,6 +32,7 @@ from checkpoint.web.api import answer, body_of
 from checkpoint.web.devices import bind_device
 from checkpoint.web.driver_card import Card, card_of
 from checkpoint.web.house import House, house_of
+from checkpoint.web.limits import GUESSES, HELP
 from checkpoint.web.page import FALLBACK_ZONE, HERE, language_of, render
 from checkpoint.web.problems import Problem
 from checkpoint.web.words import Words
@@ -429,13 +430,13 @@ async def manifest(request: Request) -> Response:
 
 
 ROUTES = (
-    Rule("/d/{token}", ("GET",), look_at_link, (ANYONE,)),
-    Rule("/d/{token}", ("POST",), open_link, (ANYONE,)),
+    Rule("/d/{token}", ("GET",), look_at_link, (ANYONE,), rate=GUESSES),
+    Rule("/d/{token}", ("POST",), open_link, (ANYONE,), rate=GUESSES),
     Rule("/driver", ("GET",), page, (DRIVER, ANYONE)),
     Rule("/driver/card", ("GET",), card, (DRIVER,)),
     Rule("/driver/live", ("GET",), live, (DRIVER,)),
     Rule("/driver/sheet", ("GET",), sheet, (DRIVER,)),
-    Rule("/driver/help", ("POST",), call_help, (DRIVER,)),
+    Rule("/driver/help", ("POST",), call_help, (DRIVER,), rate=HELP, vital=True),
     Rule("/driver/contest", ("POST",), contest, (DRIVER,)),
     Rule("/driver/positions", ("POST",), positions, (DRIVER,), body_bytes=BATCH_BYTES),
     Rule("/driver/sw.js", ("GET",), worker, (ANYONE,)),

@@ -6,13 +6,14 @@ owns and points at our address (DNS rebinding) would otherwise make their page o
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from checkpoint.logs import Network
+from checkpoint.web.limits import Limits
 from checkpoint.web.problems import Problem
 
 LOCAL = frozenset({"localhost", "127.0.0.1", "::1"})
@@ -21,10 +22,11 @@ LOCAL = frozenset({"localhost", "127.0.0.1", "::1"})
 @dataclass(frozen=True, kw_only=True)
 class Edge:
     """`proxies`: whose word counts for who asks. `hosts`: the names we may be called by, small letters, without a port;
-    None where nobody else's page can reach us, as in tests."""
+    None where nobody else's page can reach us, as in tests. `limits`: how much may be asked; without bounds as it stands."""
 
     proxies: tuple[Network, ...] = ()
     hosts: frozenset[str] | None = None
+    limits: Limits = field(default_factory=lambda: Limits(0))
 
 
 class Called:

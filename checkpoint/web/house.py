@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from checkpoint.watch import Watch
     from checkpoint.web.feed import Feed
     from checkpoint.web.hub import Hub
+    from checkpoint.web.limits import Limits
     from checkpoint.web.throttle import Throttle
 
 
@@ -36,6 +37,7 @@ class House:
     feed: Feed
     texts: Callable[[str], Texts]
     throttle: Throttle
+    limits: Limits
     public_url: str
     front_end: Path = field(default_factory=lambda: Path("front-end"))
 

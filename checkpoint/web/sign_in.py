@@ -13,6 +13,7 @@ from checkpoint.ui import clock, texts
 from checkpoint.web import access
 from checkpoint.web.access import ANYONE, WITH_PASSWORD, Rule, caller_of
 from checkpoint.web.house import house_of
+from checkpoint.web.limits import GUESSES
 from checkpoint.web.page import language_of, render
 from checkpoint.wish import one_form
 
@@ -84,6 +85,6 @@ async def sign_out(request: Request) -> Response:
 
 ROUTES = (
     Rule("/sign-in", ("GET",), page, (ANYONE,)),
-    Rule("/sign-in", ("POST",), sign_in, (ANYONE,)),
+    Rule("/sign-in", ("POST",), sign_in, (ANYONE,), rate=GUESSES),
     Rule("/sign-out", ("POST",), sign_out, (ANYONE,)),
 )

@@ -12,6 +12,7 @@ from starlette.responses import FileResponse, Response
 from checkpoint.ui import STATIC as SHARED
 from checkpoint.web.access import ANYONE, Rule
 from checkpoint.web.house import house_of
+from checkpoint.web.limits import FILES
 from checkpoint.web.page import HERE
 from checkpoint.web.problems import Problem
 
@@ -56,7 +57,7 @@ async def shared(request: Request) -> Response:
 
 
 ROUTES = (
-    Rule("/static/vendor/{path:path}", ("GET",), vendor, (ANYONE,)),
-    Rule("/static/web/{path:path}", ("GET",), web, (ANYONE,)),
-    Rule("/static/{path:path}", ("GET",), shared, (ANYONE,)),
+    Rule("/static/vendor/{path:path}", ("GET",), vendor, (ANYONE,), rate=FILES),
+    Rule("/static/web/{path:path}", ("GET",), web, (ANYONE,), rate=FILES),
+    Rule("/static/{path:path}", ("GET",), shared, (ANYONE,), rate=FILES),
 )
