@@ -7,6 +7,7 @@ what machines send all day comes first.
 from __future__ import annotations
 
 from checkpoint.web import (
+    api_accounts,
     api_offices,
     api_positions,
     api_records,
@@ -17,6 +18,7 @@ from checkpoint.web import (
     board,
     driver,
     driver_reads,
+    join,
     journeys,
     lab,
     loops,
@@ -34,6 +36,7 @@ TABLE: tuple[Rule, ...] = (
     *api_positions.ROUTES,
     *STATIC,
     *sign_in.ROUTES,
+    *join.ROUTES,
     *board.ROUTES,
     *journeys.ROUTES,
     *passes.ROUTES,
@@ -43,6 +46,7 @@ TABLE: tuple[Rule, ...] = (
     *aside.ROUTES,
     *lab.ROUTES,
     *api_records.ROUTES,
+    *api_accounts.ROUTES,
     *api_offices.ROUTES,
     *api_trucks.ROUTES,
     *driver.ROUTES,
