@@ -19,6 +19,7 @@ from pathlib import Path
 from time import monotonic
 from urllib.parse import urlsplit
 
+from checkpoint import keeping
 from checkpoint.database_url import DatabaseUrl, is_database_url
 
 PREFIX = "CHECKPOINT_"
@@ -126,6 +127,20 @@ def _database(text: str) -> Path | DatabaseUrl | None:
     return path
 
 
+def _optional_folder(text: str) -> Path | None:
+    return _folder(text) if text else None
+
+
+_SPANS = {"min": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}
+
+
+def _span(text: str) -> timedelta:
+    number, _, unit = text.partition(" ")
+    if not number.isascii() or not number.isdecimal() or not 1 <= int(number) <= 1_000 or unit not in _SPANS:
+        raise ValueError("a time such as 30 min, 1 h or 1 d wanted")
+    return int(number) * _SPANS[unit]
+
+
 def _url(text: str) -> str:
     parts = urlsplit(text)
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
@@ -162,18 +177,6 @@ def _factor(text: str) -> float:
 
 def _hosts(text: str) -> tuple[str, ...]:
     return tuple(_host(part.strip().lower()) for part in text.split(",") if part.strip())
-
-
-def _passphrase(text: str) -> str:
-    if text and len(text) < 15:
-        raise ValueError("a passphrase of 15 characters or more wanted")
-    return text
-
-
-def _second_factor(text: str) -> str:
-    if text not in ("", "required", "offered"):
-        raise ValueError("`required` or `offered` wanted")
-    return text
 
 
 def _clock(text: str) -> Now:
@@ -227,18 +230,9 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     Setting(
         name="FIRST_PASSWORD",
-        cast=_passphrase,
+        cast=str,
         default="",
-        secret=True,
-        purpose="for demonstrations: passphrase of the accounts `administrator`, `coordinator` and `laboratory` that a first "
-        "start makes; a one-time link begins a real installation when empty",
-    ),
-    Setting(
-        name="SECOND_FACTOR",
-        cast=_second_factor,
-        default="",
-        purpose="`required` or `offered` to administrators and coordinators; required when empty, but offered beside "
-        "`CHECKPOINT_FIRST_PASSWORD`",
+        purpose="password that every role gets at the first start, for demonstrations; each gets its own random one when empty",
     ),
     Setting(
         name="PROXIES",
@@ -260,6 +254,14 @@ SETTINGS: tuple[Setting, ...] = (
         purpose="how many times as often as usual one caller may ask; `0`: without bounds, for measuring",
     ),
     Setting(name="LOGS", cast=_logs, default="text", purpose="how server and kiosk log: `text` for people, `json` for machines"),
+    Setting(
+        name="BACKUPS",
+        cast=_optional_folder,
+        default="",
+        purpose="folder into which the server takes backups in a rhythm, better on another disk; empty: none are taken",
+    ),
+    Setting(name="BACKUP_EVERY", cast=_span, default="1 h", purpose="their rhythm: a number and `min`, `h` or `d`"),
+    Setting(name="BACKUP_KEEP", cast=keeping.parse, default=keeping.DEFAULT, purpose="which of them stay"),
     Setting(
         name="CLOCK",
         cast=_clock,
@@ -286,11 +288,13 @@ class Config:
     kiosk_token: str
     server_url: str
     first_password: str
-    second_factor: bool
     proxies: tuple[IPv4Network | IPv6Network, ...]
     hosts: tuple[str, ...]
     rates: float
     logs: str
+    backups: Path | None
+    backup_every: timedelta
+    backup_keep: keeping.Keep
     now: Now
 
     @property
@@ -326,6 +330,5 @@ def load(environ: Mapping[str, str] | None = None) -> Config:
     found["front_end"] = front_end if front_end.is_absolute() else Path(sys.prefix, front_end)
     host, port = found["host"], found["port"]
     found["public_url"] = found["public_url"] or f"http://{'127.0.0.1' if host == '0.0.0.0' else host}:{port}"  # noqa: S104
-    found["second_factor"] = found["second_factor"] == "required" or not (found["second_factor"] or found["first_password"])
     found["now"] = found.pop("clock")
     return Config(**found)  # type: ignore[arg-type]  # each was cast by its own row above

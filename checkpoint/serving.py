@@ -1,4 +1,4 @@
-"""The server as a process: its port, its store, its first link, its end.
+"""The server as a process: its port, its store, its first passwords, its end.
 
 The law of this file: the port is taken before anything is opened or written, so that a port in use leaves nothing half
 begun; on SIGINT or SIGTERM streams are closed first, or an open board would hold the end up.
@@ -11,21 +11,24 @@ import signal
 import socket
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import uvicorn
 from starlette.applications import Starlette
 
+from checkpoint.backup import regular
 from checkpoint.chores import Chore, Chores
 from checkpoint.config import Config
 from checkpoint.ports import listen
 from checkpoint.store import Store
+from checkpoint.store.keys import KEY_FILE
 from checkpoint.watch import Watch
+from checkpoint.web.access import first_passwords
 from checkpoint.web.app import create_app
 from checkpoint.web.edge import LOCAL, Edge, name_of
 from checkpoint.web.headers import headers_of
 from checkpoint.web.hub import Hub
-from checkpoint.web.invitations import begin
 from checkpoint.web.limits import Limits
 from checkpoint.wire import Wire
 
@@ -71,7 +74,16 @@ class Server(uvicorn.Server):
 
 def chores_of(store: Store, config: Config) -> tuple[Chore, ...]:
     """Everything the server does by itself in a rhythm of its own, in the order in which it is looked at."""
-    return ()
+    chores: list[Chore] = []
+    if config.backups is not None and isinstance(config.database, Path):
+        job = regular.Job(
+            database=str(config.database),
+            key_file=str(config.key_folder / KEY_FILE),
+            folder=str(config.backups),
+            spare_bytes=config.headroom_mb << 20,
+        )
+        chores.append(regular.chore(job, config.backup_every, config.backup_keep))
+    return tuple(chores)
 
 
 def edge_of(config: Config) -> Edge:
@@ -80,8 +92,8 @@ def edge_of(config: Config) -> Edge:
     return Edge(proxies=config.proxies, hosts=LOCAL | {public, config.host.lower(), *config.hosts}, limits=Limits(config.rates))
 
 
-def serve(config: Config, begun: Callable[[str], None], sockets: Sequence[socket.socket] = ()) -> int:
-    """Run the server until it is told to end. `begun` is told, once it listens, the one-time link of a first start, or nothing.
+def serve(config: Config, begun: Callable[[dict[str, str]], None], sockets: Sequence[socket.socket] = ()) -> int:
+    """Run the server until it is told to end. `begun` is told the passwords made at a first start, by role, once it listens.
 
     Returns 0 after a graceful end. Raises `PortTaken`, `StorageFailed`, `WrongKey`.
     """
@@ -91,7 +103,7 @@ def serve(config: Config, begun: Callable[[str], None], sockets: Sequence[socket
     try:
         hub = Hub()
         watch = Watch(store, config.now, hub.publish)
-        link = begin(store, config.first_password, config.public_url, config.now())
+        made = first_passwords(store, config.first_password)
         chores = Chores(config.now, elected=lambda: True, kept=store.registry)
         for chore in chores_of(store, config):
             chores.add(chore)
@@ -104,10 +116,9 @@ def serve(config: Config, begun: Callable[[str], None], sockets: Sequence[socket
             public_url=config.public_url,
             front_end=config.front_end,
             edge=edge_of(config),
-            second_factor=config.second_factor,
         )
         wire = Wire(config.proxies, headers_of(config.public_url.startswith("https://")))
-        server = Server(app, wire, begun=lambda: begun(link), ending=hub.close)
+        server = Server(app, wire, begun=lambda: begun(made), ending=hub.close)
         # uvicorn hands the signal on when it has ended: as an exception, so that the store is closed as well.
         signal.signal(signal.SIGTERM, signal.default_int_handler)
         watch.start()

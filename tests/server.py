@@ -15,7 +15,7 @@ from pathlib import Path
 
 import httpx
 
-PASSWORD = "a passphrase for tests"
+PASSWORD = "test-pass-word"
 PATIENCE_S = 60.0
 
 

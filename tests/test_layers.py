@@ -17,7 +17,8 @@ FREE = {"msgspec", "checkpoint.version"}  # a struct is a struct anywhere, and s
 
 # Part -> what its modules may import beside the standard library: parts of ours, and libraries.
 HOUSE: dict[str, set[str]] = {
-    "checkpoint.config": {"checkpoint.database_url"},
+    "checkpoint.config": {"checkpoint.database_url", "checkpoint.keeping"},
+    "checkpoint.keeping": set(),
     "checkpoint.database_url": set(),
     "checkpoint.ports": set(),
     "checkpoint.logs": {"pythonjsonlogger", "starlette"},
@@ -40,6 +41,10 @@ HOUSE: dict[str, set[str]] = {
     "checkpoint.intake": {"checkpoint.bindings", "checkpoint.core", "checkpoint.decoders", "checkpoint.store", "cryptography"},
     "checkpoint.chores": {"checkpoint.store"},
     "checkpoint.watch": {"checkpoint.core", "checkpoint.store", "checkpoint.telling"},
+    "checkpoint.backup": {
+        "checkpoint.backup", "checkpoint.chores", "checkpoint.config", "checkpoint.core", "checkpoint.headroom",
+        "checkpoint.keeping", "checkpoint.store", "checkpoint.ui", "cryptography",
+    },
     # the edge
     "checkpoint.web": {
         "checkpoint.chores", "checkpoint.config", "checkpoint.core", "checkpoint.decoders", "checkpoint.store", "checkpoint.ui",
@@ -55,8 +60,8 @@ HOUSE: dict[str, set[str]] = {
     # the shell, and what plays before the house instead of living in it
     "checkpoint.cli": {"checkpoint", "httpx"},
     "checkpoint.serving": {
-        "checkpoint.chores", "checkpoint.config", "checkpoint.ports", "checkpoint.store", "checkpoint.watch", "checkpoint.web",
-        "checkpoint.wire", "starlette", "uvicorn",
+        "checkpoint.backup", "checkpoint.chores", "checkpoint.config", "checkpoint.ports", "checkpoint.store",
+        "checkpoint.watch", "checkpoint.web", "checkpoint.wire", "starlette", "uvicorn",
     },
     "checkpoint.demo": {"checkpoint", "httpx"},
     "checkpoint.simulator": {

@@ -6,9 +6,9 @@ good twice; and no truck goes because of what was forgotten.
 
 from __future__ import annotations
 
+import gzip
 import random
 import shutil
-import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import timedelta
@@ -18,6 +18,8 @@ import msgspec
 import pytest
 from starlette.testclient import TestClient
 
+from checkpoint.backup.restoring import restore
+from checkpoint.backup.taking import take
 from checkpoint.core.facts import Fact, HelpCalled, PassRevoked, Restored, TubeSealed
 from checkpoint.granting import PassOffice
 from checkpoint.store import Store
@@ -39,24 +41,24 @@ def g(tmp_path: Path) -> Iterator[Ground]:
         yield found
 
 
-def copied(g: Ground, to: Path) -> Path:
-    """The database as it is now, and its key, in a folder of their own."""
-    to.mkdir()
-    at = next(path for path in to.parent.iterdir() if path.name == "checkpoint.db")
-    with sqlite3.connect(at) as there:
-        there.execute("VACUUM INTO ?", (str(to / "checkpoint.db"),))
-    there.close()
-    shutil.copy(at.with_name(KEY_FILE), to)
-    return to / "checkpoint.db"
+def copied(g: Ground, folder: Path) -> Path:
+    """A backup of the server, taken while it runs."""
+    data = folder.parent
+    return take(data / "checkpoint.db", data / KEY_FILE, folder, g.clock, rest=lambda: None)
 
 
 @contextmanager
-def brought_back(g: Ground, database: Path, *, marked: bool = True) -> Iterator[Store]:
-    """The line leads to a server over the copy from now on."""
-    taken_at = g.clock()
-    store = Store.open(database, g.clock)
+def brought_back(g: Ground, backup: Path, *, marked: bool = True) -> Iterator[Store]:
+    """The line leads to a server over what was brought back from now on. Not `marked`: by somebody's own tools."""
+    data = backup.parent.parent
+    place = data / "restored" / "checkpoint.db"
     if marked:
-        store.bring_back(taken_at)
+        restore(backup, data / KEY_FILE, place, g.clock)
+    else:
+        place.parent.mkdir()
+        place.write_bytes(gzip.decompress((backup / "checkpoint.db.gz").read_bytes()))
+        shutil.copy(data / KEY_FILE, place.parent)
+    store = Store.open(place, g.clock)
     with TestClient(create_app(store, g.clock, public_url=SERVER), base_url=SERVER) as server:
         g.line.server = server
         yield store

@@ -26,7 +26,7 @@ from checkpoint.store.keys import WrongKey
 from checkpoint.store.ledger import Entry, Gap, Head, Ledger, Outcome, Recorded, Returned, SetAside, Signed, entry_of, told_stamp
 from checkpoint.store.positions import Arrived, Positions, Stranger
 from checkpoint.store.postgres import open_postgres
-from checkpoint.store.registry import Registry
+from checkpoint.store.registry import Kiosk, Registry
 from checkpoint.store.removal import remove_aside, remove_facts
 from checkpoint.store.restored import BroughtBack, Lost
 from checkpoint.store.room import Headroom, Room
@@ -300,6 +300,16 @@ class Store:
         done = self._writer.do(lambda: restored.bring_back(self._db, self._ledger, taken_at, backup, now))
         self.lost = restored.lost(self._ledger)
         return done
+
+    def last_learnt_at(self) -> datetime | None:
+        """When the fact learnt last was learnt."""
+        last = self._ledger.after(self._ledger.last_number() - 1, 1)
+        return last[0].recorded_at if last else None
+
+    def not_heard_since(self, at: datetime) -> list[Kiosk]:
+        """The kiosks in use that have not spoken since then: what they know, we may not."""
+        there = (k for k in self.registry.kiosks() if k.closed_at is None and k.enrolled_at is not None)
+        return [k for k in there if k.seen_at is None or k.seen_at < at]
 
     def returned(self) -> list[Returned]:
         """What the record had lost and has again, in the order in which it came back."""

@@ -27,7 +27,7 @@ from checkpoint.web.house import House
 from checkpoint.web.hub import Hub
 from checkpoint.web.problems import Ours, Problem, on_http, on_problem
 from checkpoint.web.routes import TABLE
-from checkpoint.web.throttle import Guessing, Throttle
+from checkpoint.web.throttle import Throttle
 
 
 def create_app(
@@ -40,7 +40,6 @@ def create_app(
     public_url: str = "http://127.0.0.1:8000",
     front_end: Path | None = None,
     edge: Edge | None = None,
-    second_factor: bool = False,
 ) -> Starlette:
     """The server over an open store. Without a `watch` it makes its own, and starts and stops it with the application;
     one that is given belongs to the giver (who had it publish to `hub`). So do `chores`, and nobody else starts them."""
@@ -60,8 +59,6 @@ def create_app(
         texts=texts,
         throttle=Throttle(now),
         limits=edge.limits,
-        guessing=Guessing(store.registry, now),
-        second_factor=second_factor,
         public_url=public_url.rstrip("/"),
         front_end=front_end or Path(sys.prefix, "front-end", "node_modules"),
     )

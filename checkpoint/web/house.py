@@ -20,13 +20,12 @@ if TYPE_CHECKING:
     from checkpoint.web.feed import Feed
     from checkpoint.web.hub import Hub
     from checkpoint.web.limits import Limits
-    from checkpoint.web.throttle import Guessing, Throttle
+    from checkpoint.web.throttle import Throttle
 
 
 @dataclass(frozen=True, kw_only=True)
 class House:
-    """The parts of one running server. `public_url` is how phones reach it, without a slash at its end; `second_factor`:
-    administrators and coordinators must have one."""
+    """The parts of one running server. `public_url` is how phones reach it, without a slash at its end."""
 
     store: Store
     intake: Intake
@@ -39,9 +38,7 @@ class House:
     texts: Callable[[str], Texts]
     throttle: Throttle
     limits: Limits
-    guessing: Guessing
     public_url: str
-    second_factor: bool = False
     front_end: Path = field(default_factory=lambda: Path("front-end"))
 
     @property

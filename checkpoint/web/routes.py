@@ -7,7 +7,6 @@ what machines send all day comes first.
 from __future__ import annotations
 
 from checkpoint.web import (
-    api_accounts,
     api_offices,
     api_positions,
     api_records,
@@ -18,7 +17,6 @@ from checkpoint.web import (
     board,
     driver,
     driver_reads,
-    join,
     journeys,
     lab,
     loops,
@@ -36,7 +34,6 @@ TABLE: tuple[Rule, ...] = (
     *api_positions.ROUTES,
     *STATIC,
     *sign_in.ROUTES,
-    *join.ROUTES,
     *board.ROUTES,
     *journeys.ROUTES,
     *passes.ROUTES,
@@ -46,7 +43,6 @@ TABLE: tuple[Rule, ...] = (
     *aside.ROUTES,
     *lab.ROUTES,
     *api_records.ROUTES,
-    *api_accounts.ROUTES,
     *api_offices.ROUTES,
     *api_trucks.ROUTES,
     *driver.ROUTES,
