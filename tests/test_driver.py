@@ -20,7 +20,7 @@ from checkpoint.granting import Granted, Screen
 from checkpoint.store import Store
 from checkpoint.ui import texts
 from checkpoint.web.app import create_app
-from checkpoint.web.driver import OPENING_COOKIE
+from checkpoint.web.driver_link import OPENING_COOKIE
 from checkpoint.wish import Person
 from tests.ground import T0, Still, store_in, wish
 

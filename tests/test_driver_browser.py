@@ -184,14 +184,33 @@ def test_the_code_changes_with_the_minute(browser: Browser, address: str, done: 
     context.close()
 
 
-def test_another_phone_is_refused_with_what_to_do(browser: Browser, phone: BrowserContext, address: str, done: Granted) -> None:
-    opened(phone, address, done)
-    other = browser.new_context(**PHONE, locale="en-GB")
+def test_another_phone_asks_waits_and_goes_on_to_the_pass_by_itself(
+    browser: Browser, phone: BrowserContext, app: Any, store: Store, address: str, done: Granted
+) -> None:
+    first = opened(phone, address, done)
+    kept(first)
+    t, other = texts("en"), browser.new_context(**PHONE, locale="en-GB")
     page = other.new_page()
     answered = page.goto(f"{address}/d/{done.link_token}")
     assert answered is not None
     assert answered.status == 410
-    expect(page.get_by_text(texts("en")("driver.link.used.do"))).to_be_visible()
+    expect(page.get_by_text(t("driver.link.used.do"))).to_be_visible()
+    look = AXE.read_text() + "; axe.run().then(r => r.violations.map(v => v.id + ': ' + v.nodes[0].html))"
+    assert page.evaluate(look) == []
+    for _ in range(3):  # past the way to the content and the language
+        page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    expect(page.get_by_text(t("driver.link.waiting.title"))).to_be_visible()
+    assert page.evaluate(look) == []
+    [request] = store.registry.phones_waiting(app.state.house.now())
+    app.state.house.office.rebind(
+        done.pass_id, request.phone_hash, "c", lambda before: store.registry.decide_phone(request.id, "approved", "c", before)
+    )
+    expect(page.locator("#code")).to_be_visible(timeout=15000)
+    first.reload()
+    expect(first.get_by_text(texts("zh")("driver.link.moved.do"))).to_be_visible()
+    assert first.evaluate(look) == []
+    expect(first.locator("#code")).to_have_count(0)
     other.close()
 
 

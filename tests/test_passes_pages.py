@@ -122,16 +122,21 @@ def test_a_faults_path_names_the_forms_field() -> None:
 def test_a_granted_request_becomes_a_pass_with_a_link_that_is_shown_once(server: Desk) -> None:
     client = server.signed_in(COORDINATOR)
     request = asked(server, client)
-    page = client.post(f"/passes/requests/{request}/grant").text
+    made = client.post(f"/passes/requests/{request}/grant")
+    assert made.status_code == 303
+    page = client.get(made.headers["location"]).text
     link = re.search(r'value="(http://testserver/d/[a-z2-7]+)"', page)
     assert link is not None
     assert 'class="qr"' in page
     pass_id = granted(server)[0].pass_id
-    again = client.get(f"/passes/{pass_id}").text
-    assert link.group(1) not in again
-    assert "/d/" not in again
+    assert made.headers["location"] == f"/passes/{pass_id}"
+    assert link.group(1) in client.get(f"/passes/{pass_id}").text, "reloading makes no other link"
     token = link.group(1).rsplit("/", 1)[1]
-    assert server.store.registry.link_by_token(digest(token)) is not None
+    assert [each.closed_at for each in server.store.registry.links(pass_id)] == [None]
+    others = server.signed_in(COORDINATOR).get(f"/passes/{pass_id}").text
+    assert "/d/" not in others, "nobody else is shown it"
+    assert server.store.registry.use_link(digest(token), digest("phone")) is not None
+    assert "/d/" not in client.get(f"/passes/{pass_id}").text, "a link that was opened is of no use to anybody"
 
 
 def test_a_refused_request_keeps_its_reason_and_the_carrier_reads_it(server: Desk) -> None:

@@ -93,6 +93,7 @@ def _board(request: Request, template: str) -> Response:
         show=show,
         counts=counted,
         summary=summary(rows, counted),
+        phones=len(house.store.registry.phones_waiting(now)) if caller.role == COORDINATOR else 0,
         drawing=drawing(loops, rows),
         named={station for loop in loops for station in (loop.origin, loop.destination)},
         **words.for_templates(),

@@ -1,8 +1,8 @@
-"""The driver's phone: a link opened once, the pass at hand, what counts until when, a word back, and positions.
+"""The driver's phone: the pass at hand, what counts until when, a word back, and positions.
 
-The law of this file: opening a link binds nothing, the button on its page does, since message previews open links too. A phone
-is bound by a cookie; its session and its link end together, and with the pass. What a phone sees is its own pass and nothing
-else. Every answer here names what to do next, to somebody who stands beside a truck.
+The law of this file: a phone is bound by a cookie (`driver_link.py`); its session and its link end together, and with the pass.
+What a phone sees is its own pass and nothing else. Every answer here names what to do next, to somebody who stands beside a
+truck.
 """
 
 from __future__ import annotations
@@ -23,21 +23,19 @@ from checkpoint.core.facts import Contested, Fact, Happening, HelpCalled, digest
 from checkpoint.core.journey import PassState
 from checkpoint.core.loop import Loop
 from checkpoint.core.track import Fix
-from checkpoint.granting import Screen, Unknown, token_hash
+from checkpoint.granting import Screen, Unknown
 from checkpoint.store.registry import Link
 from checkpoint.ui import Texts, texts
 from checkpoint.web import access
 from checkpoint.web.access import ANYONE, DRIVER, Caller, Rule, caller_of, digest
 from checkpoint.web.api import answer, body_of
-from checkpoint.web.devices import bind_device
 from checkpoint.web.driver_card import Card, card_of
 from checkpoint.web.house import House, house_of
-from checkpoint.web.limits import GUESSES, HELP
+from checkpoint.web.limits import HELP
 from checkpoint.web.page import FALLBACK_ZONE, HERE, language_of, render
 from checkpoint.web.problems import Problem
 from checkpoint.web.words import Words
 
-OPENING_COOKIE = "checkpoint-opening"
 # Sessions outlast the pass a little, so that a phone can still say why it is over and send what it kept.
 AFTER_THE_PASS = timedelta(days=1)
 BATCH_BYTES = 256 * 1024
@@ -90,105 +88,6 @@ class PhoneFixes(msgspec.Struct, frozen=True):
     fixes: tuple[msgspec.Raw, ...]
 
 
-# -- the link -------------------------------------------------------------------------------------------------------------
-
-
-async def look_at_link(request: Request) -> Response:
-    """A link's page: what it opens, and the button that binds this phone. Nothing happens yet."""
-    house, token = house_of(request), request.path_params["token"]
-    link = await run_in_threadpool(house.store.registry.link_by_token, token_hash(token))
-    mark = await _own_mark(request, house, link) if link is not None else ""
-    if link is not None and mark:
-        return _come_in(house, await run_in_threadpool(_bound, house, link), mark, token)
-    state = _state_of(link, house.now())
-    if link is None or state != "fresh":
-        return render(request, "driver/link.html", status=410 if link else 404, state=state)
-    bound = await run_in_threadpool(_bound, house, link)
-    response = render(
-        request,
-        "driver/link.html",
-        state=state,
-        token=token,
-        plate=bound.vehicle,
-        expires=link.expires,
-        zone=zone_of(house, bound),
-    )
-    # The phone's own mark is set before the button is pressed: when the answer to the button is lost on a weak line, the same
-    # phone presses again and is recognised. Each link has its own, for whoever opens two before binding either.
-    if OPENING_COOKIE not in request.cookies:
-        response.set_cookie(
-            OPENING_COOKIE,
-            secrets.token_urlsafe(32),
-            path=f"/d/{token}",
-            max_age=3600,
-            httponly=True,
-            secure=house.secure,
-            samesite="lax",
-        )
-    return response
-
-
-async def open_link(request: Request) -> Response:
-    """Bind this phone to the link's pass; works once, and again for the same phone."""
-    house, token = house_of(request), request.path_params["token"]
-    link = await run_in_threadpool(house.store.registry.link_by_token, token_hash(token))
-    mark = await _own_mark(request, house, link) if link is not None else ""
-    opened = await run_in_threadpool(_open, house, token, mark or request.cookies.get(OPENING_COOKIE, ""))
-    if opened is None:
-        return render(request, "driver/link.html", status=410 if link else 404, state=_state_of(link, house.now()))
-    return _come_in(house, *opened, token)
-
-
-def _come_in(house: House, bound: Bound, mark: str, token: str) -> Response:
-    """Send a bound phone on to its pass, with the cookie that shows it: the answer that first brought it may have been lost."""
-    response = RedirectResponse("/driver", 303)
-    lasting = max(bound.state.grant.expires - house.now(), timedelta()) + AFTER_THE_PASS
-    access.set_cookie(response, house, DRIVER, mark, lasting)
-    response.delete_cookie(OPENING_COOKIE, path=f"/d/{token}", httponly=True, secure=house.secure, samesite="lax")
-    return response
-
-
-def _open(house: House, token: str, mark: str) -> tuple[Bound, str] | None:
-    """Bind the phone of that mark; the mark it is known by from now on comes back, a new one where that names another link's."""
-    registry, hashed = house.store.registry, token_hash(token)
-    link = registry.link_by_token(hashed)
-    if not mark or (link is not None and registry.phone_is_taken(digest(mark), link.id)):
-        mark = secrets.token_urlsafe(32)
-    if registry.use_link(hashed, digest(mark)) is None:
-        mine = registry.link_by_phone(digest(mark))
-        if link is None or mine is None or mine.id != link.id:
-            return None
-    assert link is not None
-    bound = _bound(house, link)
-    if registry.session(digest(mark)) is None:
-        expires = max(bound.state.grant.expires, house.now()) + AFTER_THE_PASS
-        registry.open_session(digest(mark), role=DRIVER, who=link.id, name="", opened=house.now(), expires=expires)
-    bind_device(house, bound.device, bound.vehicle, Caller(role=DRIVER, who=link.id, by=link.person))
-    return bound, mark
-
-
-async def _own_mark(request: Request, house: House, link: Link) -> str:
-    """The mark by which the asking phone is the one that this link is bound to; empty when it is not."""
-    for name in (access.cookie_name(house, DRIVER), OPENING_COOKIE):
-        mark = request.cookies.get(name, "")
-        mine = await run_in_threadpool(house.store.registry.link_by_phone, digest(mark)) if mark else None
-        session = await run_in_threadpool(house.store.registry.session, digest(mark)) if mine is not None else None
-        if mine is not None and mine.id == link.id and session is not None:
-            return mark
-    return ""
-
-
-def _state_of(link: Link | None, now: datetime) -> str:
-    """A link as its page speaks of it: `unknown`, `closed`, `used`, `late`, or `fresh`."""
-    if link is None:
-        return "unknown"
-    if link.closed_at is not None:
-        return "closed"
-    if link.used_at is not None:
-        return "used"
-    return "late" if link.expires <= now else "fresh"
-
-
 # -- the pass -------------------------------------------------------------------------------------------------------------
 
 
@@ -197,9 +96,12 @@ async def page(request: Request) -> Response:
     house, caller = house_of(request), caller_of(request)
     bound = await run_in_threadpool(bound_of, house, caller)
     if bound is None:
-        response = render(request, "driver/link.html", status=403, state="none")
+        mark = request.cookies.get(access.cookie_name(house, DRIVER), "")
+        left = await run_in_threadpool(house.store.registry.phone_left, digest(mark)) if mark else None
+        moved_at = left.decided_at if left is not None else None
+        response = render(request, "driver/link.html", status=403, state="moved" if moved_at else "none", moved_at=moved_at)
         # Whatever this phone kept of a pass it is no longer bound to goes with the answer.
-        if access.cookie_name(house, DRIVER) in request.cookies:
+        if mark:
             response.headers["Clear-Site-Data"] = '"cache", "storage"'
         return response
     t = texts(language_of(request))
@@ -386,7 +288,8 @@ def _take(house: House, bound: Bound, batch: PhoneFixes) -> int:
 # -- who is calling, and what the phone keeps ---------------------------------------------------------------------------------
 
 
-def _bound(house: House, link: Link) -> Bound:
+def bound_to(house: House, link: Link) -> Bound:
+    """What a link opens, as it stands."""
     return Bound(link=link, state=house.office.pass_state(link.pass_id))
 
 
@@ -395,7 +298,7 @@ def bound_of(house: House, caller: Caller) -> Bound | None:
     if caller.role != DRIVER:
         return None
     link = house.store.registry.link(caller.who)
-    return _bound(house, link) if link is not None and link.closed_at is None else None
+    return bound_to(house, link) if link is not None and link.closed_at is None else None
 
 
 async def _must_be_bound(request: Request) -> Bound:
@@ -430,8 +333,6 @@ async def manifest(request: Request) -> Response:
 
 
 ROUTES = (
-    Rule("/d/{token}", ("GET",), look_at_link, (ANYONE,), rate=GUESSES),
-    Rule("/d/{token}", ("POST",), open_link, (ANYONE,), rate=GUESSES),
     Rule("/driver", ("GET",), page, (DRIVER, ANYONE)),
     Rule("/driver/card", ("GET",), card, (DRIVER,)),
     Rule("/driver/live", ("GET",), live, (DRIVER,)),

@@ -17,8 +17,10 @@ from starlette.responses import RedirectResponse, Response
 from checkpoint.core.book import Book
 from checkpoint.core.journey import PassState
 from checkpoint.core.passes import check_character
-from checkpoint.granting import Granted, Settled, Unknown
+from checkpoint.granting import Granted, Settled, Unknown, token_hash
+from checkpoint.store.registry import Link
 from checkpoint.ui import texts
+from checkpoint.web import once, phones
 from checkpoint.web.access import CARRIER, COORDINATOR, Caller, Rule, caller_of
 from checkpoint.web.board import loops_now
 from checkpoint.web.house import House, house_of
@@ -55,12 +57,14 @@ def _list(request: Request, mistake: str = "", status: int = 200) -> Response:
     book = Book(r.fact for r in house.store.facts_of_kind(*_KINDS))
     asked, held = requests(book, _carrier(caller)), passes(book, house.now(), _carrier(caller))
     zone = _zone(house)
+    asking = phones.waiting(house, house.now()) if caller.role == COORDINATOR else []
     ids = {p for r in asked for p in (*r.asked.crew, r.by)} | {p for r in held for p in r.state.crew}
     return render(
         request,
         "passes.html",
         status=status,
         zone=zone,
+        asking=asking,
         waiting=[r for r in asked if r.state == "waiting"],
         refused=[r for r in asked if r.state == "refused"],
         passes=held,
@@ -164,9 +168,9 @@ def _decide(request: Request, what: str, reason: str) -> Response:
     try:
         match what:
             case "grant":
-                return _one(request, house.office.grant(wanted, by))
+                return _lead_to(house, house.office.grant(wanted, by))
             case "reissue":
-                return _one(request, house.office.reissue(wanted, by))
+                return _lead_to(house, house.office.reissue(wanted, by))
             case "refuse":
                 house.office.refuse(wanted, reason, by)
             case _:
@@ -178,6 +182,11 @@ def _decide(request: Request, what: str, reason: str) -> Response:
     except Faulty as error:
         return _list(request, " ".join(t(fault.key, **fault.values) for fault in error.faults), 422)
     return RedirectResponse("/passes", 303)
+
+
+def _lead_to(house: House, granted: Granted) -> Response:
+    """On to the pass, which shows the link: reloading that page shows the same one, and makes none."""
+    return once.lead_to(house, f"/passes/{granted.pass_id}", granted.link_token)
 
 
 async def grant(request: Request) -> Response:
@@ -217,9 +226,16 @@ def _state(request: Request) -> PassState:
     return state
 
 
-def _one(request: Request, granted: Granted | None = None) -> Response:
-    house = house_of(request)
-    state = house.office.pass_state(granted.pass_id) if granted is not None else _state(request)
+def _fresh_link(request: Request, links: list[Link]) -> str:
+    """The address that this page was led to with, as long as nobody has opened it; else the empty text."""
+    house, token = house_of(request), once.secret_of(request)
+    link = house.store.registry.link_by_token(token_hash(token)) if token else None
+    fresh = link is not None and link in links and link.used_at is None and link.closed_at is None
+    return f"{house.public_url}/d/{token}" if fresh else ""
+
+
+def _one(request: Request) -> Response:
+    house, caller, state = house_of(request), caller_of(request), _state(request)
     zone = _zone(house)
     links = house.store.registry.links(state.grant.pass_id)
     return render(
@@ -228,8 +244,8 @@ def _one(request: Request, granted: Granted | None = None) -> Response:
         zone=zone,
         state=state,
         standing=standing_of(state, house.now()),
-        granted=granted,
-        link=f"{house.public_url}/d/{granted.link_token}" if granted is not None and granted.link_token else "",
+        link=_fresh_link(request, links) if caller.role == COORDINATOR else "",
+        asking=phones.waiting(house, house.now(), state.grant.pass_id) if caller.role == COORDINATOR else [],
         opened_at=next((x.used_at for x in reversed(links) if x.closed_at is None and x.used_at is not None), None),
         **_words(request, zone, set(state.crew)).for_templates(),
     )
