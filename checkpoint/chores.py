@@ -24,6 +24,7 @@ FIRST_WAIT, LONGEST_WAIT = timedelta(minutes=1), timedelta(hours=1)
 # A chore in a rhythm of seconds that has nothing new to say does not cost a commit each time.
 WRITTEN_EVERY = timedelta(minutes=1)
 TICK_S = 1.0
+STUCK_FAILURES, STUCK_ROUNDS = 3, 3
 
 
 @dataclass(frozen=True)
@@ -103,6 +104,18 @@ class Chores:
         """How each chore last went, in the order they were added; from the store, whichever process did them."""
         kept = {record.name: record for record in self._kept.chores()}
         return [kept.get(name, ChoreRecord(name=name)) for name in self._chores]
+
+    def stuck(self, now: datetime) -> list[str]:
+        """The chores that fail again and again, or were not done for far longer than their rhythm: whichever process should.
+
+        One that never ran is not: its time may not have come.
+        """
+
+        def late(record: ChoreRecord) -> bool:
+            patience = STUCK_ROUNDS * self._chores[record.name].every + LONGEST_WAIT
+            return record.last_run is not None and now - record.last_run > patience
+
+        return [record.name for record in self.reports() if record.failures >= STUCK_FAILURES or late(record)]
 
     def _remember(self) -> None:
         """Read how they went: another process may have done them until a moment ago."""

@@ -253,6 +253,13 @@ SETTINGS: tuple[Setting, ...] = (
         default="1",
         purpose="how many times as often as usual one caller may ask; `0`: without bounds, for measuring",
     ),
+    Setting(
+        name="METRICS_TOKEN",
+        cast=str,
+        default="",
+        purpose="bearer token that opens `/metrics` from other machines; without one only this machine and an administrator"
+        " see it",
+    ),
     Setting(name="LOGS", cast=_logs, default="text", purpose="how server and kiosk log: `text` for people, `json` for machines"),
     Setting(
         name="BACKUPS",
@@ -291,6 +298,7 @@ class Config:
     proxies: tuple[IPv4Network | IPv6Network, ...]
     hosts: tuple[str, ...]
     rates: float
+    metrics_token: str
     logs: str
     backups: Path | None
     backup_every: timedelta

@@ -89,7 +89,12 @@ def chores_of(store: Store, config: Config) -> tuple[Chore, ...]:
 def edge_of(config: Config) -> Edge:
     """The edge as the settings draw it."""
     public = name_of(urlsplit(config.public_url).netloc)
-    return Edge(proxies=config.proxies, hosts=LOCAL | {public, config.host.lower(), *config.hosts}, limits=Limits(config.rates))
+    return Edge(
+        proxies=config.proxies,
+        hosts=LOCAL | {public, config.host.lower(), *config.hosts},
+        limits=Limits(config.rates),
+        metrics_token=config.metrics_token,
+    )
 
 
 def serve(config: Config, begun: Callable[[dict[str, str]], None], sockets: Sequence[socket.socket] = ()) -> int:

@@ -63,6 +63,17 @@ class Look(msgspec.Struct, frozen=True, kw_only=True):
     judgement: Judgement
 
 
+class Pulse(msgspec.Struct, frozen=True, kw_only=True):
+    """How the watch does: whether it runs, seconds since its last good round (or since it began), how many rounds there
+    were and how long they took together, and the number of the fact it has read to."""
+
+    running: bool
+    age_s: float
+    rounds: int
+    rounds_s: float
+    read_to: int
+
+
 class _Watched:
     """One vehicle: what concerns it, its book, its track, and when to look again."""
 
@@ -127,6 +138,8 @@ class Watch:
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
         self.troubles: dict[str, Exception] = {}
+        self._pulse_at = monotonic()
+        self._rounds, self._rounds_s = 0, 0.0
 
     # -- from outside -------------------------------------------------------------------------------------------------
 
@@ -154,10 +167,22 @@ class Watch:
         """Every vehicle under way as last seen."""
         return {vehicle: w.look for vehicle, w in sorted(self._watched.copy().items()) if w.look is not None}
 
+    def pulse(self) -> Pulse:
+        """How the watch does."""
+        thread = self._thread
+        return Pulse(
+            running=thread is not None and thread.is_alive(),
+            age_s=monotonic() - self._pulse_at,
+            rounds=self._rounds,
+            rounds_s=self._rounds_s,
+            read_to=self._fact_number or 0,
+        )
+
     def start(self) -> None:
         """Begin to watch."""
         if self._thread is None:
             self._stopping.clear()
+            self._pulse_at = monotonic()
             self._thread = threading.Thread(target=self._run, name="watch", daemon=True)
             self._thread.start()
 
@@ -190,7 +215,10 @@ class Watch:
             except Exception:
                 # The store failed, or we did: said loudly, and tried again; a watch that died in silence would be worse.
                 log.exception("the watch could not finish its round")
+            else:
+                self._pulse_at = monotonic()
             took_s = monotonic() - begun
+            self._rounds, self._rounds_s = self._rounds + 1, self._rounds_s + took_s
             self._wake.wait(self._pause_s())
             # Never busier than half of the time: those who hand in facts and look at pages need the machine too.
             self._stopping.wait(max(2 * took_s, ROUND_EVERY_S) - (monotonic() - begun))

@@ -53,6 +53,7 @@ def desk(
     front_end: Path | None = None,
     hosts: frozenset[str] | None = None,
     limits: Limits | None = None,
+    metrics_token: str = "",
 ) -> Iterator[Desk]:
     """A server with a fleet on its road (none: an empty one is `Fleet({}, ())`)."""
 
@@ -65,7 +66,7 @@ def desk(
         for fact in told.facts:
             store.record(fact)
         watch = cast("Watch", StillWatch(told.looks))
-        edge = Edge(hosts=hosts, limits=limits or Limits(0))
+        edge = Edge(hosts=hosts, limits=limits or Limits(0), metrics_token=metrics_token)
         yield Desk(create_app(store, now, watch=watch, public_url=public_url, front_end=front_end, edge=edge), store, told)
     finally:
         store.close()

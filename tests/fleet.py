@@ -38,6 +38,7 @@ from checkpoint.core.loop import Leg, Loop, Loops, parse
 from checkpoint.core.rules import judge
 from checkpoint.core.track import Episode, Fix, TrackReading
 from checkpoint.core.verdict import Judgement
+from checkpoint.watch import Pulse
 
 DOCUMENT = (Path(checkpoint.demo.__file__).parent / "loop.json").read_text(encoding="utf-8")
 NOW = datetime(2026, 5, 3, 6, 30, tzinfo=UTC)
@@ -72,6 +73,9 @@ class StillWatch:
 
     def noticed(self, vehicles: set[str]) -> None:
         self.seen.append(set(vehicles))
+
+    def pulse(self) -> Pulse:
+        return Pulse(running=True, age_s=0.0, rounds=1, rounds_s=0.1, read_to=0)
 
     def start(self) -> None: ...
 

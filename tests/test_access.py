@@ -128,7 +128,7 @@ def test_what_anyone_may_do_is_a_short_list() -> None:
     """A row open to anyone is added here on purpose, or not at all."""
     opened = {rule.path for rule in TABLE if ANYONE in rule.who}
     assert {path for path in opened if not path.startswith(("/static/", "/d/", "/driver"))} == {
-        "/sign-in", "/sign-out", "/livez", "/api/v1/session", "/api/v1/enrol", "/api/v1/positions/osmand",
+        "/sign-in", "/sign-out", "/livez", "/readyz", "/metrics", "/api/v1/session", "/api/v1/enrol", "/api/v1/positions/osmand",
         "/problems", "/problems/{kind}",
     }  # fmt: skip
 

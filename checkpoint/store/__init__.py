@@ -31,6 +31,7 @@ from checkpoint.store.removal import remove_aside, remove_facts
 from checkpoint.store.restored import BroughtBack, Lost
 from checkpoint.store.room import Headroom, Room
 from checkpoint.store.sqlite import open_sqlite
+from checkpoint.store.tally import Tally
 from checkpoint.store.traces import Trace, Traces
 from checkpoint.store.verify import Problem, Verification, verify
 from checkpoint.store.writer import Writer
@@ -81,7 +82,8 @@ class Store:
         self.now = now
         self.headroom = headroom
         self._db = database
-        self._writer = Writer(self._db, headroom)
+        self.tally = Tally()
+        self._writer = Writer(self._db, headroom, self.tally)
         try:
             self._writer.do(lambda: migrations.migrate(self._db, now()))
             fresh = not self._db.rows("SELECT 1 FROM settings WHERE name = ?", (_KEY_CHECK,))
@@ -160,7 +162,9 @@ class Store:
     def append_soon(self, entries: Sequence[Entry], signed: Signed | None = None) -> Future[list[Outcome]]:
         """Like `append`, without waiting: the future holds the outcomes once they are durable."""
         now = self.now()
-        return self._writer.submit(lambda: self._taken(entries, signed, now))
+        future = self._writer.submit(lambda: self._taken(entries, signed, now))
+        future.add_done_callback(lambda done: self._count(entries, done))
+        return future
 
     def append_links_soon(self, witness: str, entries: Sequence[Entry], signed: Signed | None) -> Future[Taken]:
         """Like `append_soon` for a witness that chains itself: with how its chain stands as of the same commit."""
@@ -170,7 +174,14 @@ class Store:
             outcomes = self._taken(entries, signed, now)
             return Taken(outcomes, self._ledger.gaps(witness), self._ledger.head(witness))
 
-        return self._writer.submit(work)
+        future = self._writer.submit(work)
+        future.add_done_callback(lambda done: self._count(entries, done))
+        return future
+
+    def _count(self, entries: Sequence[Entry], done: Future[list[Outcome]] | Future[Taken]) -> None:
+        if not done.cancelled() and done.exception() is None:
+            taken = done.result()
+            self.tally.took(entries, taken.outcomes if isinstance(taken, Taken) else taken)
 
     def _taken(self, entries: Sequence[Entry], signed: Signed | None, now: datetime) -> list[Outcome]:
         outcomes = self._ledger.take(entries, now)
@@ -319,6 +330,38 @@ class Store:
         """Walk every chain again from the bytes, and compare all that is derived from them."""
         return verify(self._db, self._keys, {k.witness: k.public_key for k in self.registry.kiosks() if k.public_key})
 
+    # -- how it stands -------------------------------------------------------------------------------------------------
+
+    def answers(self) -> bool:
+        """Whether the database reads. Takes as long as it takes: ask with a time limit."""
+        return self._db.rows("SELECT 1") == [(1,)]
+
+    def at_head(self) -> bool:
+        """Whether the schema is the one this program was written for."""
+        return self._db.rows("SELECT max(number) FROM migrations") == [(len(migrations.MIGRATIONS),)]
+
+    @property
+    def stuck(self) -> bool:
+        """Whether writing does not go on."""
+        return self._writer.stuck
+
+    @property
+    def waiting(self) -> int:
+        """How much waits to be written."""
+        return self._writer.depth
+
+    def size_bytes(self) -> int:
+        """How large the database is on its disk."""
+        if self._db.kind == "sqlite":
+            sql = "SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()"
+        else:
+            sql = "SELECT pg_database_size(current_database())"
+        return int(self._db.rows(sql)[0][0])
+
+    def aside_counts(self) -> dict[str, int]:
+        """How much is set aside, by why."""
+        return {str(why): int(count) for why, count in self._db.rows("SELECT why, count(*) FROM aside GROUP BY why")}
+
     # -- what leaves ---------------------------------------------------------------------------------------------------
 
     def remove_facts(self, numbers: Collection[int]) -> int:
@@ -336,12 +379,18 @@ class Store:
     def add_positions(self, vehicle_fixes: Sequence[tuple[str, Fix]]) -> list[bool]:
         """Keep fixes of vehicles; durable when it returns. For each: True when it is new, False when it was here."""
         now = self.now()
-        return self._writer.do(lambda: self._positions.add(vehicle_fixes, now))
+        new = self._writer.do(lambda: self._positions.add(vehicle_fixes, now))
+        self.tally.took_fixes("new", sum(new))
+        self.tally.took_fixes("repeated", len(new) - sum(new))
+        return new
 
     def add_strangers(self, fixes: Sequence[tuple[Fix, str]]) -> list[bool]:
         """Keep fixes that belong to no vehicle, each with why. False for one that there was no room for."""
         now = self.now()
-        return self._writer.do(lambda: self._positions.add_strangers(fixes, now))
+        kept = self._writer.do(lambda: self._positions.add_strangers(fixes, now))
+        self.tally.took_fixes("strange", sum(kept))
+        self.tally.took_fixes("refused", len(kept) - sum(kept))
+        return kept
 
     def adopt(self, device: str, vehicle: str, since: datetime) -> int:
         """Lay a stranger's fixes from `since` on to the vehicle its device is bound to now. Returns how many."""

@@ -21,6 +21,7 @@ from typing import Any, TypeVar
 
 from checkpoint.store.database import Database, StorageBusy, StorageFailed, StorageFull
 from checkpoint.store.room import Headroom
+from checkpoint.store.tally import Tally
 
 log = logging.getLogger(__name__)
 
@@ -34,9 +35,10 @@ KNOCK_EVERY_S = 0.2
 class Writer:
     """Runs work on the writing connection, in the order it was handed in."""
 
-    def __init__(self, database: Database, headroom: Headroom) -> None:
+    def __init__(self, database: Database, headroom: Headroom, tally: Tally) -> None:
         self._database = database
         self._headroom = headroom
+        self._tally = tally
         # Since when a commit is under way, or is waited for in vain.
         self._since: float | None = None
         self._queue: queue.SimpleQueue[_Waiting | None] = queue.SimpleQueue()
@@ -61,6 +63,11 @@ class Writer:
         """Whether writing does not go on, and whoever comes now is refused."""
         since = self._since
         return since is not None and monotonic() - since > PATIENCE_S
+
+    @property
+    def depth(self) -> int:
+        """How much waits to be written."""
+        return self._queue.qsize()
 
     def do(self, work: Callable[[], T]) -> T:
         """Hand work in and wait until it is durable."""
@@ -88,6 +95,7 @@ class Writer:
             if isinstance(failed, StorageFull) and self._headroom.let_go():
                 failed = self._commit(group)
             if failed is not None:
+                self._tally.failed += 1
                 for _, future in group:
                     future.set_exception(_said_to_one(failed))
                 if self.stuck:
@@ -128,7 +136,7 @@ class Writer:
 
     def _commit(self, group: list[_Waiting]) -> StorageFailed | None:
         """Do a group's work in one transaction and answer it; or answer nobody, and return why."""
-        run = self._database.run
+        run, begun = self._database.run, monotonic()
         done: list[tuple[Future[Any], Any, BaseException | None]] = []
         try:
             self._database.begin_writing()
@@ -148,6 +156,7 @@ class Writer:
             failed = error if isinstance(error, StorageFailed) else StorageFailed(str(error))
             failed.__cause__ = error.__cause__ if failed is error else error
             return failed
+        self._tally.committed(monotonic() - begun)
         for future, result, refused in done:
             if refused is None:
                 future.set_result(result)

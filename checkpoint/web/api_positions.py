@@ -1,4 +1,4 @@
-"""Positions from phones' apps, and the sign of life of the server itself.
+"""Positions from phones' apps.
 
 The law of this file: an app that is refused keeps its oldest message at the head of its queue and sends nothing behind it. So a
 known device is answered 200 whatever it sent, and what could not be used is kept aside; refused is only what its owner can mend:
@@ -71,14 +71,4 @@ def _call_help(house: House, message: osmand.Message, vehicle: str, received: by
         house.intake.record(Fact(id=name, at=at, witness=f"phone:{digest_id('device', message.device)[:12]}", what=what))
 
 
-async def livez(request: Request) -> Response:
-    """Whether the server answers and can read its ledger."""
-    house = house_of(request)
-    number = await run_in_threadpool(house.store.last_number)
-    return answer({"status": "ok", "facts": number, "server_time": house.now()})
-
-
-ROUTES = (
-    Rule("/api/v1/positions/osmand", ("GET", "POST"), take_osmand, (ANYONE,), body_bytes=MESSAGE_BYTES, rate=FIXES),
-    Rule("/livez", ("GET",), livez, (ANYONE,), vital=True),
-)
+ROUTES = (Rule("/api/v1/positions/osmand", ("GET", "POST"), take_osmand, (ANYONE,), body_bytes=MESSAGE_BYTES, rate=FIXES),)

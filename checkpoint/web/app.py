@@ -25,6 +25,7 @@ from checkpoint.web.feed import Feed
 from checkpoint.web.headers import Headers
 from checkpoint.web.house import House
 from checkpoint.web.hub import Hub
+from checkpoint.web.meters import Meters
 from checkpoint.web.problems import Ours, Problem, on_http, on_problem
 from checkpoint.web.routes import TABLE
 from checkpoint.web.throttle import Throttle
@@ -59,6 +60,8 @@ def create_app(
         texts=texts,
         throttle=Throttle(now),
         limits=edge.limits,
+        meters=(meters := Meters()),
+        metrics_token=edge.metrics_token,
         public_url=public_url.rstrip("/"),
         front_end=front_end or Path(sys.prefix, "front-end", "node_modules"),
     )
@@ -75,7 +78,7 @@ def create_app(
     app = Starlette(
         routes=[guarded(rule) for rule in TABLE],
         middleware=[
-            Middleware(Logged, proxies=edge.proxies),
+            Middleware(Logged, proxies=edge.proxies, seen=meters.answered),
             Middleware(Headers, secure=house.secure),
             Middleware(Ours),
             Middleware(Called, hosts=edge.hosts),

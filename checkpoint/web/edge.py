@@ -22,10 +22,12 @@ LOCAL = frozenset({"localhost", "127.0.0.1", "::1"})
 @dataclass(frozen=True, kw_only=True)
 class Edge:
     """`proxies`: whose word counts for who asks. `hosts`: the names we may be called by, small letters, without a port;
-    None where nobody else's page can reach us, as in tests. `limits`: how much may be asked; without bounds as it stands."""
+    None where nobody else's page can reach us, as in tests. `limits`: how much may be asked; without bounds as it stands.
+    `metrics_token`: with it figures are told from elsewhere too."""
 
     proxies: tuple[Network, ...] = ()
     hosts: frozenset[str] | None = None
+    metrics_token: str = ""
     limits: Limits = field(default_factory=lambda: Limits(0))
 
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from checkpoint.web.feed import Feed
     from checkpoint.web.hub import Hub
     from checkpoint.web.limits import Limits
+    from checkpoint.web.meters import Meters
     from checkpoint.web.throttle import Throttle
 
 
@@ -38,8 +39,10 @@ class House:
     texts: Callable[[str], Texts]
     throttle: Throttle
     limits: Limits
+    meters: Meters
     public_url: str
     front_end: Path = field(default_factory=lambda: Path("front-end"))
+    metrics_token: str = ""
 
     @property
     def secure(self) -> bool:

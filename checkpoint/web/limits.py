@@ -105,9 +105,14 @@ class Limits:
         finally:
             self._places.release()
 
+    @property
+    def streams(self) -> int:
+        """How many streams are open."""
+        return sum(self._streams.values())
+
     def may_stream(self, who: str) -> bool:
         """Whether a caller may open one more stream."""
-        return self._streams.get(who, 0) < STREAMS_EACH and sum(self._streams.values()) < STREAMS
+        return self._streams.get(who, 0) < STREAMS_EACH and self.streams < STREAMS
 
     @contextmanager
     def streaming(self, who: str) -> Iterator[None]:

@@ -18,6 +18,7 @@ from checkpoint.web import (
     driver,
     driver_link,
     driver_reads,
+    health,
     journeys,
     lab,
     loops,
@@ -34,6 +35,7 @@ from checkpoint.web.static import ROUTES as STATIC
 TABLE: tuple[Rule, ...] = (
     *api_station.ROUTES,
     *api_positions.ROUTES,
+    *health.ROUTES,
     *STATIC,
     *sign_in.ROUTES,
     *board.ROUTES,
