@@ -70,9 +70,9 @@ def publish(store: Store, **changes: Any) -> None:
     store.record(Fact(id=f"loop-{name}-{version}", at=store.now(), witness="desk:coordinator", what=what))
 
 
-def store_in(folder: Path, clock: Still) -> Store:
-    """A new store with the loop in force."""
-    store = Store.open(folder / "checkpoint.db", clock)
+def store_in(folder: Path, clock: Still, where: str = "") -> Store:
+    """A new store with the loop in force: a file of the folder, or the PostgreSQL database of an address."""
+    store = Store.open(where or folder / "checkpoint.db", clock, key_folder=folder)
     publish(store)
     return store
 

@@ -148,10 +148,11 @@ def ground(
     clock: Still | None = None,
     trouble: Callable[[], str] = lambda: "",
     reserve_bytes: int = 0,
+    where: str = "",
 ) -> Iterator[Ground]:
     """A server with one loop, and a kiosk enrolled at one of its stations over a line; the feed read once."""
     clock = clock or Still()
-    store = store_in(folder, clock)
+    store = store_in(folder, clock, where)
     store.registry.sealing_key()
     staff = store.registry.add_staff("陈站长", pins.seal(PIN, b"0123456789abcdef"))
     rng = random.Random(11)
