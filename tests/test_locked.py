@@ -14,7 +14,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from checkpoint.store import Store, database, writer
+from checkpoint.store import Store, sqlite, writer
 from checkpoint.web.access import digest, first_passwords
 from checkpoint.web.app import create_app
 from tests.ground import T0, Still, store_in
@@ -46,7 +46,7 @@ def held_by_another(path: Path) -> Iterator[None]:
 
 @pytest.fixture
 def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
-    monkeypatch.setattr(database, "BUSY_TIMEOUT_S", 0.6)
+    monkeypatch.setattr(sqlite, "BUSY_TIMEOUT_S", 0.6)
     monkeypatch.setattr(writer, "PATIENCE_S", 0.3)
     store = store_in(tmp_path, Still())
     yield store
