@@ -145,9 +145,8 @@ class Fleet:
         credential = await self._credential(role, phone, granted)
         device: Device = phone
         if role.tracker:
-            name = f"{self._dice(f'device {role.plate}').randrange(100_000, 999_999)}"
-            await self._offices["coordinator"].post("/api/v1/devices", {"device": name, "vehicle": role.plate})
-            device = Tracker(name, receiver)
+            made = await self._offices["coordinator"].post("/api/v1/devices", {"vehicle": role.plate})
+            device = Tracker(made["key"], receiver)
         truck = Truck(vehicle=role.plate, pass_id="", crew=(), habits=role.habits, dice=self._dice(role.plate))
         script = life(truck, self._road, start)
         self._actors.append(Actor(role, truck, script, device, credential, str(granted.get("link", ""))))

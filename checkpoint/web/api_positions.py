@@ -2,14 +2,17 @@
 
 The law of this file: an app that is refused keeps its oldest message at the head of its queue and sends nothing behind it. So a
 known device is answered 200 whatever it sent, and what could not be used is kept aside; refused is only what its owner can mend:
-no device number (400), a number that is bound to no truck (404, the position kept apart until it is), and no room (503; 507
-for a full disk).
+no device number (400), a number that is bound to no truck (404, the position kept apart until it is), one that was shut out
+(403), too many messages of unbound devices from one address (429, nothing kept), and no room (503; 507 for a full disk).
+
+A key that a device showed stands in no answer, no log and nothing that is set aside: the record's name of the device does.
 """
 
 from __future__ import annotations
 
 from datetime import datetime
 
+import msgspec
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
@@ -17,10 +20,12 @@ from starlette.responses import Response
 from checkpoint.core.facts import Fact, HelpCalled, digest_id
 from checkpoint.decoders import osmand
 from checkpoint.store import StorageFull
+from checkpoint.web import bounds
 from checkpoint.web.access import ANYONE, Rule
 from checkpoint.web.api import answer
+from checkpoint.web.devices import Known, heard, known_as
 from checkpoint.web.house import House, house_of
-from checkpoint.web.limits import FIXES
+from checkpoint.web.limits import FIXES, UNBOUND
 from checkpoint.web.problems import Problem
 
 MESSAGE_BYTES = 256 * 1024
@@ -37,8 +42,30 @@ async def take_osmand(request: Request) -> Response:
     except osmand.MalformedMessage:
         raise Problem(400, "no-device") from None
     received = query.encode() or body
+    known = await run_in_threadpool(_recognised, house, message, received_at)
+    if known is None:
+        bounds.spend(request, house.limits, UNBOUND, None)
+        known = Known(message.device)
+    if known.keyed:
+        received = received.replace(message.device.encode(), known.device.encode())
+        fixes = tuple(msgspec.structs.replace(fix, device=known.device) for fix in message.fixes)
+        message = msgspec.structs.replace(message, device=known.device, fixes=fixes)
     await run_in_threadpool(_take, house, message, received, received_at)
     return answer({"device": message.device, "fixes": len(message.fixes), "trouble": message.trouble})
+
+
+def _recognised(house: House, message: osmand.Message, at: datetime) -> Known | None:
+    """The device as the record knows it; None when it is bound to nothing. Raises `Problem` when it was shut out, or shows a
+    name that is no key."""
+    known = known_as(house, message.device)
+    if known is None:
+        raise Problem(403, "device-name")
+    if known.revoked:
+        raise Problem(403, "device-revoked")
+    if house.intake.vehicle_of(known.device, at) is None:
+        return None
+    heard(house, known.device, at)
+    return known
 
 
 def _take(house: House, message: osmand.Message, received: bytes, received_at: datetime) -> None:

@@ -14,7 +14,6 @@ from starlette.responses import Response
 
 from checkpoint.core import pins
 from checkpoint.core.facts import (
-    MAX_ID_CHARS,
     Fact,
     LoopPublished,
     Malformed,
@@ -30,7 +29,7 @@ from checkpoint.ui import texts
 from checkpoint.web import access
 from checkpoint.web.access import ANYONE, CARRIER, COORDINATOR, LABORATORY, Rule, caller_of, digest
 from checkpoint.web.api import Command, answer, body_of, faulty, json_of, malformed, too_many, unreadable
-from checkpoint.web.devices import bind_device
+from checkpoint.web.devices import bind_device, may_be_named, new_tracker
 from checkpoint.web.house import House, house_of
 from checkpoint.web.limits import GUESSES
 from checkpoint.web.page import language_of
@@ -80,10 +79,10 @@ class Why(Command, frozen=True):
 
 
 class Binding(Command, frozen=True):
-    """A phone or terminal that reports for a vehicle."""
+    """A phone or terminal that reports for a vehicle. Without a `device`, one with a key of ours is made."""
 
-    device: str
     vehicle: str
+    device: str | None = None
 
 
 class KioskPlace(Command, frozen=True):
@@ -236,10 +235,11 @@ def _held(house: House, fact: Fact) -> Fact | None:
 
 
 async def bind(request: Request) -> Response:
-    """Let a device report for a vehicle from now on, and for fixes from before it was ever bound."""
+    """Let a device report for a vehicle from now on, and for fixes from before it was ever bound. Without a device, one with a
+    key is made: the key is answered this once."""
     house, asked = house_of(request), await body_of(request, Binding)
-    device, faults = asked.device.strip(), []
-    if not 1 <= len(device) <= MAX_ID_CHARS or not device.isascii() or not device.isprintable():
+    device, faults = "" if asked.device is None else asked.device.strip(), []
+    if asked.device is not None and not may_be_named(device):
         faults.append(Fault("$.device", "fault.device"))
     try:
         vehicle = normal_plate(asked.vehicle)
@@ -248,6 +248,9 @@ async def bind(request: Request) -> Response:
         faults.append(Fault("$.vehicle", "fault.plate", plate=asked.vehicle[:20]))
     if faults:
         raise faulty(request, Faulty(faults))
+    if not device:
+        device, found = await run_in_threadpool(new_tracker, house, vehicle, caller_of(request))
+        return answer({"device": device, "vehicle": vehicle, "key": found.key, "address": found.address, "link": found.link})
     await run_in_threadpool(bind_device, house, device, vehicle, caller_of(request))
     return answer({"device": device, "vehicle": vehicle})
 

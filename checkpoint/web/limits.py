@@ -42,6 +42,8 @@ ORDINARY = Rate("ordinary", 240, 20)
 FILES = Rate("files", 1200, 100)
 # Trackers know no password: a fleet behind one address shares its bucket.
 FIXES = Rate("fixes", 2000, 200)
+# Of devices that nobody bound: each message may be kept, and anybody can send one.
+UNBOUND = Rate("unbound devices", 120, 2)
 STATIONS = Rate("stations", 1200, 200)
 # Whatever can be guessed: passwords, links, tokens. `Throttle` slows guessing at one name, this at many.
 GUESSES = Rate("guesses", 30, 0.5)

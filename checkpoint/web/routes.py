@@ -28,6 +28,7 @@ from checkpoint.web import (
     sign_in,
     stations,
     tokens,
+    trackers,
 )
 from checkpoint.web.access import Rule
 from checkpoint.web.static import ROUTES as STATIC
@@ -45,6 +46,7 @@ TABLE: tuple[Rule, ...] = (
     *loops.ROUTES,
     *stations.ROUTES,
     *badges.ROUTES,
+    *trackers.ROUTES,
     *aside.ROUTES,
     *lab.ROUTES,
     *api_records.ROUTES,

@@ -15,13 +15,13 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from checkpoint.core import enrolling, pins
-from checkpoint.core.facts import MAX_ID_CHARS
 from checkpoint.core.passes import normal_plate
+from checkpoint.store.registry import Tracker
 from checkpoint.ui import texts
 from checkpoint.web import once
 from checkpoint.web.access import COORDINATOR, Rule, caller_of, digest
 from checkpoint.web.board import loops_now
-from checkpoint.web.devices import bind_device
+from checkpoint.web.devices import PHONES, bind_device, may_be_named
 from checkpoint.web.house import House, house_of
 from checkpoint.web.page import FALLBACK_ZONE, language_of, render
 from checkpoint.web.problems import Problem
@@ -54,7 +54,7 @@ def _page(request: Request, *, mistake: str = "", status: int = 200) -> Response
         loops=loops,
         kiosks=[kiosk for kiosk in registry.kiosks() if kiosk.closed_at is None],
         staff=staff,
-        devices=sorted(registry.devices().items(), key=lambda pair: (pair[1], pair[0])),
+        devices=_devices(house),
         heard_since=now - HEARD,
         token=token if waiting else "",
         token_station=waiting.station if waiting else "",
@@ -64,6 +64,18 @@ def _page(request: Request, *, mistake: str = "", status: int = 200) -> Response
         mistake=mistake,
         **Words(texts(language_of(request)), now, zone, loops).for_templates(),
     )
+
+
+def _devices(house: House) -> list[tuple[str, str, Tracker | None]]:
+    """Trackers with the truck each reports for now; drivers' phones are the passes' business."""
+    registry, now = house.store.registry, house.now()
+    trackers = registry.trackers()
+    found = [
+        (device, house.intake.vehicle_of(device, now) or before, trackers.get(device))
+        for device, before in registry.devices().items()
+        if not device.startswith(PHONES)
+    ]
+    return sorted(found, key=lambda row: (row[2] is not None and row[2].revoked_at is not None, row[1], row[0]))
 
 
 async def page(request: Request) -> Response:
@@ -149,7 +161,7 @@ async def bind(request: Request) -> Response:
         except ValueError:
             values["mistake"] = t("fault.plate", plate=asked.get("vehicle", "")[:20])
             vehicle = ""
-        if not 1 <= len(device) <= MAX_ID_CHARS or not device.isascii() or not device.isprintable():
+        if not may_be_named(device):
             values["mistake"] = t("fault.device")
         if values:
             return _page(request, status=422, **values)

@@ -1,0 +1,92 @@
+"""Trackers at the desk: set up with a key of their own, given another key, shut out."""
+
+from __future__ import annotations
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from checkpoint.core.passes import normal_plate
+from checkpoint.ui import texts
+from checkpoint.web import devices, once
+from checkpoint.web.access import COORDINATOR, Rule, caller_of, digest
+from checkpoint.web.house import house_of
+from checkpoint.web.page import language_of, render
+from checkpoint.web.problems import Problem
+
+
+async def make(request: Request) -> Response:
+    """Set a tracker up for a vehicle; its key is shown by the page that this leads to."""
+    form = await request.form()
+    plate = str(form.get("vehicle", ""))
+
+    def work() -> Response:
+        house = house_of(request)
+        try:
+            vehicle = normal_plate(plate)
+        except ValueError:
+            why = texts(language_of(request))("fault.plate", plate=plate[:20])
+            raise Problem(422, "malformed", why=why) from None
+        device, found = devices.new_tracker(house, vehicle, caller_of(request))
+        return once.lead_to(house, f"/stations/trackers/{device}", found.key)
+
+    return await run_in_threadpool(work)
+
+
+async def one(request: Request) -> Response:
+    """A tracker: whose it is, when it was heard, and how it is set up, right after that was made."""
+
+    def work() -> Response:
+        house, device = house_of(request), request.path_params["device"]
+        vehicle = _vehicle(request)
+        key, tracker = once.secret_of(request), house.store.registry.tracker(device)
+        mine = house.store.registry.tracker_by_key(digest(key)) if key else None
+        fresh = mine is not None and mine.device == device
+        found = devices.set_up(house, key) if fresh else None
+        return render(request, "tracker.html", device=device, vehicle=vehicle, tracker=tracker, set_up=found)
+
+    return await run_in_threadpool(work)
+
+
+async def rekey(request: Request) -> Response:
+    """Give a device another key: what it showed before is not believed any more. One that never had a key gets one."""
+
+    def work() -> Response:
+        house, device = house_of(request), request.path_params["device"]
+        _vehicle(request)
+        if device.startswith(devices.PHONES):
+            raise Problem(404, "no-tracker")
+        key = devices.new_key()
+        house.store.registry.add_tracker(device, digest(key))
+        return once.lead_to(house, f"/stations/trackers/{device}", key)
+
+    return await run_in_threadpool(work)
+
+
+async def revoke(request: Request) -> Response:
+    """Believe a device no more. What it sent stays."""
+
+    def work() -> Response:
+        _vehicle(request)
+        house_of(request).store.registry.revoke_tracker(request.path_params["device"])
+        return RedirectResponse("/stations#devices", 303)
+
+    return await run_in_threadpool(work)
+
+
+def _vehicle(request: Request) -> str:
+    """The vehicle that the device reports for. Raises `Problem` when nobody bound it."""
+    house = house_of(request)
+    found = house.intake.vehicle_of(request.path_params["device"], house.now())
+    if found is None:
+        raise Problem(404, "no-tracker")
+    return found
+
+
+DESK = (COORDINATOR,)
+ROUTES = (
+    Rule("/stations/trackers", ("POST",), make, DESK),
+    Rule("/stations/trackers/{device}", ("GET",), one, DESK),
+    Rule("/stations/trackers/{device}/key", ("POST",), rekey, DESK),
+    Rule("/stations/trackers/{device}/revoke", ("POST",), revoke, DESK),
+)

@@ -1,0 +1,225 @@
+"""Trackers: a key of their own in place of a number anybody can guess; believed until they are shut out."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from starlette.testclient import TestClient
+
+from checkpoint.core.facts import DeviceBound
+from checkpoint.store import Store
+from checkpoint.web import access
+from checkpoint.web.access import COORDINATOR
+from checkpoint.web.app import create_app
+from checkpoint.web.edge import Edge
+from checkpoint.web.limits import UNBOUND, Limits
+from tests.ground import T0, Still, store_in
+
+PLATE = "浙C12345"
+SENT = "/api/v1/positions/osmand"
+AT_S = int(T0.timestamp())
+
+
+@pytest.fixture
+def clock() -> Still:
+    return Still()
+
+
+@pytest.fixture
+def store(tmp_path: Path, clock: Still) -> Iterator[Store]:
+    store = store_in(tmp_path, clock)
+    yield store
+    store.close()
+
+
+@pytest.fixture
+def app(store: Store, clock: Still) -> Any:
+    return create_app(store, clock, public_url="https://loop.example", edge=Edge(limits=Limits(count=lambda: 0.0)))
+
+
+@pytest.fixture
+def desk(app: Any) -> TestClient:
+    client = TestClient(app, base_url="https://loop.example", headers={"accept": "text/html", "accept-language": "en"})
+    token = access.open_session(app.state.house, role=COORDINATOR, who=COORDINATOR, name="周敏")
+    client.cookies.set(access.cookie_name(app.state.house, COORDINATOR), token)
+    return client
+
+
+@pytest.fixture
+def air(app: Any) -> TestClient:
+    """Where trackers speak from: no session, no browser."""
+    return TestClient(app, base_url="https://loop.example", headers={"accept": "*/*"}, client=("203.0.113.7", 50000))
+
+
+def made(desk: TestClient) -> tuple[str, str, str]:
+    """A tracker for the truck: its name, its key, and the page that showed them."""
+    answer = desk.post("/stations/trackers", data={"vehicle": PLATE})
+    key = re.search(r'id="key"[^>]*value="([a-z2-7]{26})"', answer.text)
+    assert key is not None
+    return answer.url.path.rsplit("/", 1)[1], key.group(1), answer.text
+
+
+def send(air: TestClient, shown: str, seconds: int = 0, **more: str) -> Any:
+    return air.get(SENT, params={"id": shown, "lat": "28.0", "lon": "120.6", "timestamp": str(AT_S + seconds)} | more)
+
+
+def devices(store: Store) -> set[str]:
+    return {fix.device for fix in store.positions(PLATE)}
+
+
+def test_a_tracker_is_set_up_by_one_code_and_known_by_a_name_that_opens_nothing(
+    desk: TestClient, air: TestClient, store: Store
+) -> None:
+    device, key, page = made(desk)
+    assert 'class="qr"' in page
+    assert 'value="https://loop.example/api/v1/positions/osmand"' in page
+    answer = send(air, key)
+    assert (answer.status_code, answer.json()["device"]) == (200, device)
+    assert devices(store) == {device}
+    assert send(air, device).status_code == 403, "a name that pages show is no key"
+    again = desk.get(f"/stations/trackers/{device}").text
+    assert key in again, "reloading shows the same one"
+    desk.cookies.delete(next(c.name for c in desk.cookies.jar if "once" in c.name))
+    assert key not in desk.get(f"/stations/trackers/{device}").text
+    listed = desk.get("/stations").text
+    assert device in listed
+    assert key not in listed
+    assert "its own key" in listed
+
+
+def test_the_scanned_link_is_what_traccar_client_takes_address_and_number_from(app: Any) -> None:
+    from checkpoint.web.devices import set_up
+
+    found = set_up(app.state.house, "k" * 26)
+    parts = urlsplit(found.link)
+    assert f"{parts.scheme}://{parts.netloc}{parts.path}" == found.address
+    assert parse_qs(parts.query) == {"id": ["k" * 26], "interval": ["30"]}
+
+
+def test_the_record_keeps_a_keys_hash_and_nothing_of_the_key(
+    desk: TestClient, air: TestClient, store: Store, tmp_path: Path
+) -> None:
+    device, key, _ = made(desk)
+    send(air, key)
+    send(air, key, lat="95")  # cannot be a place: kept aside
+    send(air, key, timestamp="sometime")
+    assert {a.source for a in store.aside()} == {f"device:{device}"}
+    assert all(key.encode() not in a.raw for a in store.aside())
+    bound = [f.what for f in store.facts_of(f"vehicle:{PLATE}") if isinstance(f.what, DeviceBound)]
+    assert [b.device for b in bound] == [device]
+    store.close()
+    assert all(key.encode() not in path.read_bytes() for path in tmp_path.iterdir() if path.is_file())
+
+
+@pytest.mark.parametrize("form", ["query", "form", "json"])
+def test_a_key_is_taken_in_every_form_the_apps_send(desk: TestClient, air: TestClient, store: Store, form: str) -> None:
+    device, key, _ = made(desk)
+    if form == "query":
+        answer = send(air, key)
+    elif form == "form":
+        answer = air.post(SENT, data={"id": key, "lat": "28.0", "lon": "120.6", "timestamp": str(AT_S)})
+    else:
+        location = {"timestamp": T0.isoformat(), "coords": {"latitude": 28.0, "longitude": 120.6}}
+        answer = air.post(SENT, json={"device_id": key, "location": location})
+    assert answer.status_code == 200
+    assert devices(store) == {device}
+
+
+def test_shut_out_it_is_not_believed_and_what_it_sent_stays(desk: TestClient, air: TestClient, store: Store) -> None:
+    device, key, _ = made(desk)
+    send(air, key)
+    desk.post(f"/stations/trackers/{device}/revoke")
+    answer = send(air, key, 60)
+    assert answer.status_code == 404, "its key is forgotten: it is a stranger"
+    assert len(store.positions(PLATE)) == 1
+    assert "Shut out" in desk.get("/stations").text
+    page = desk.post(f"/stations/trackers/{device}/key").text
+    anew = re.search(r'id="key"[^>]*value="([a-z2-7]{26})"', page)
+    assert anew is not None
+    assert send(air, anew.group(1), 120).status_code == 200
+    assert send(air, key, 180).status_code == 404
+    assert devices(store) == {device}
+
+
+def test_a_device_bound_by_its_number_counts_until_it_is_shut_out_or_gets_a_key(
+    desk: TestClient, air: TestClient, store: Store
+) -> None:
+    desk.post("/stations/devices", data={"device": "860123", "vehicle": PLATE})
+    assert send(air, "860123").status_code == 200
+    assert "its number only" in desk.get("/stations").text
+    desk.post("/stations/trackers/860123/revoke")
+    answer = send(air, "860123", 60)
+    assert (answer.status_code, answer.json()["type"].rsplit("/", 1)[-1].rsplit("#", 1)[-1]) == (403, "device-revoked")
+    page = desk.post("/stations/trackers/860123/key").text
+    key = re.search(r'id="key"[^>]*value="([a-z2-7]{26})"', page)
+    assert key is not None
+    assert send(air, key.group(1), 120).status_code == 200
+    assert devices(store) == {"860123"}, "the truck's track goes on under the same name"
+
+
+def test_a_number_that_got_a_key_is_not_believed_without_it(desk: TestClient, air: TestClient) -> None:
+    desk.post("/stations/devices", data={"device": "860123", "vehicle": PLATE})
+    desk.post("/stations/trackers/860123/key")
+    assert send(air, "860123").status_code == 403
+
+
+def test_nobody_speaks_in_the_name_of_a_drivers_phone(desk: TestClient, air: TestClient, store: Store) -> None:
+    from tests.test_driver import granted, opened
+
+    done = granted(air.app)
+    opened(air.app, done)
+    [link] = store.registry.links(done.pass_id)
+    assert send(air, f"phone-{link.id}").status_code == 403
+    assert store.positions(PLATE) == []
+    assert desk.post("/stations/devices", data={"device": f"phone-{link.id}", "vehicle": "浙C54321"}).status_code == 422
+    assert f"phone-{link.id}" not in desk.get("/stations").text
+
+
+def test_the_list_says_when_a_tracker_was_last_heard(desk: TestClient, air: TestClient, store: Store, clock: Still) -> None:
+    device, key, _ = made(desk)
+    assert store.registry.tracker(device).seen_at is None  # type: ignore[union-attr]
+    send(air, key)
+    first = store.registry.tracker(device).seen_at  # type: ignore[union-attr]
+    assert first == T0
+    clock.forward(seconds=30)
+    send(air, key, 30)
+    assert store.registry.tracker(device).seen_at == first, "not at every message: each time would cost a commit"  # type: ignore[union-attr]
+    clock.forward(seconds=60)
+    send(air, key, 90)
+    assert store.registry.tracker(device).seen_at == clock()  # type: ignore[union-attr]
+
+
+def test_a_flood_of_unbound_devices_fills_nothing_and_holds_up_no_tracker_of_ours(
+    desk: TestClient, air: TestClient, store: Store
+) -> None:
+    _, key, _ = made(desk)
+    answers = [send(air, f"flood-{n}").status_code for n in range(UNBOUND.burst + 20)]
+    assert answers[0] == 404
+    assert answers[-1] == 429
+    assert len(store.strangers(10_000)) <= UNBOUND.burst + 5
+    assert send(air, key).status_code == 200
+    other = TestClient(air.app, base_url="https://loop.example", headers={"accept": "*/*"}, client=("198.51.100.4", 50000))
+    assert send(other, "999").status_code == 404, "another address is not held up by it"
+
+
+def test_a_program_makes_a_tracker_too(app: Any, air: TestClient, store: Store) -> None:
+    token = access.open_session(app.state.house, role=COORDINATOR, who=COORDINATOR, name="周敏")
+    headers = {"Authorization": f"Bearer {token}"}
+    told = air.post("/api/v1/devices", json={"vehicle": PLATE}, headers=headers).json()
+    assert send(air, told["key"]).status_code == 200
+    assert devices(store) == {told["device"]}
+    for taken in (told["device"], "phone-link-1"):
+        answer = air.post("/api/v1/devices", json={"vehicle": PLATE, "device": taken}, headers=headers)
+        assert answer.status_code == 422, "our names are not given away"
+
+
+def test_what_nobody_bound_has_no_page(desk: TestClient) -> None:
+    assert desk.get("/stations/trackers/nobody").status_code == 404
+    for deed in ("key", "revoke"):
+        assert desk.post(f"/stations/trackers/nobody/{deed}").status_code == 404
+    assert desk.post("/stations/trackers", data={"vehicle": "x"}).status_code == 422
