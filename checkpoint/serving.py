@@ -109,7 +109,7 @@ def serve(config: Config, begun: Callable[[dict[str, str]], None], sockets: Sequ
         hub = Hub()
         watch = Watch(store, config.now, hub.publish)
         made = first_passwords(store, config.first_password)
-        chores = Chores(config.now, elected=lambda: True, kept=store.registry)
+        chores = Chores(config.now, elected=store.election.elected, kept=store.registry)
         for chore in chores_of(store, config):
             chores.add(chore)
         app = create_app(

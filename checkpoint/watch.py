@@ -7,6 +7,8 @@ The law of this file:
 * What it tells is a fact of the server's own (`WarningRaised`, `Changed`, `Cleared`, `Withdrawn`, `Alerted`), durable
   before anybody hears of it. What was told is read back from the record: a restart raises nothing twice, and the ids are
   made from what is told, so that a crash between two of them doubles nothing. What to tell is decided in `telling.py`.
+* Where several processes share a record each of them judges, for its own pages, and the elected one tells. What it tells is
+  taken in only if it has read all that was told before. Pages hear of what was told when it is read, in every process.
 * A vehicle is judged again when something about it was learnt, and when its judgement said that it may change by itself.
 * A vehicle whose judgement fails is named in `troubles` and tried again; it does not blind us to the others.
 """
@@ -26,13 +28,24 @@ import msgspec
 
 from checkpoint.core import rules
 from checkpoint.core.book import Book
-from checkpoint.core.facts import Amended, Fact, LoopPublished, Voided, WarningRaised, subjects
+from checkpoint.core.facts import (
+    Alerted,
+    Amended,
+    Fact,
+    LoopPublished,
+    Voided,
+    WarningChanged,
+    WarningCleared,
+    WarningRaised,
+    WarningWithdrawn,
+    subjects,
+)
 from checkpoint.core.journey import View, WarningState, view_of
 from checkpoint.core.loop import Loop, Loops
 from checkpoint.core.track import Track, TrackReading
 from checkpoint.core.verdict import Finding, Judgement
-from checkpoint.store import Concern, Entry, Recorded, Store
-from checkpoint.store.ledger import entry_of
+from checkpoint.store import SERVER, Concern, Outrun, Recorded, Store
+from checkpoint.store.signals import LOST
 from checkpoint.telling import tell
 
 log = logging.getLogger(__name__)
@@ -51,6 +64,7 @@ ROUND_EVERY_S = 0.25
 STOP_S = 10.0
 TRY_AGAIN = timedelta(seconds=60)
 _AT_ONCE = 5_000
+_TOLD = WarningRaised | WarningChanged | WarningCleared | WarningWithdrawn | Alerted
 _EVER, _NEVER = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
 # Telling can change what is found (an alert that nobody acknowledged); this is far more than it can chain.
 _MOST_ROUNDS = 8
@@ -132,11 +146,15 @@ class Watch:
         self._dirty: set[str] = set()
         self._fact_number: int | None = None
         self._fix_number = 0
+        # Up to which link of the server's own chain was read or told.
+        self._told_to = 0
+        self._telling = False
         self._loops = Loops()
         self._parted_at: datetime | None = None
         self._wake = threading.Event()
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
+        self._deaf: Callable[[], None] = lambda: None
         self.troubles: dict[str, Exception] = {}
         self._pulse_at = monotonic()
         self._rounds, self._rounds_s = 0, 0.0
@@ -179,10 +197,12 @@ class Watch:
         )
 
     def start(self) -> None:
-        """Begin to watch."""
+        """Begin to watch, and stand for election."""
         if self._thread is None:
             self._stopping.clear()
             self._pulse_at = monotonic()
+            self._deaf = self._store.signals.subscribe(self._heard)
+            self._store.election.start()
             self._thread = threading.Thread(target=self._run, name="watch", daemon=True)
             self._thread.start()
 
@@ -191,16 +211,25 @@ class Watch:
         end of the process up, and nothing of it was told."""
         self._stopping.set()
         self._wake.set()
+        self._deaf()
         if self._thread is not None:
+            self._store.election.stop()
             self._thread.join(STOP_S)
             if self._thread.is_alive():
                 log.error("the watch is stuck and was left behind after %.0f s: what is new is judged at the next start", STOP_S)
             self._thread = None
 
+    def _heard(self, channel: str, payload: str) -> None:
+        """Another process, or this one, has something new to read."""
+        del payload
+        self._wake.set()
+        if channel == LOST:
+            self._publish("reload", {})
+
     def settle(self) -> None:
-        """Judge all that is to be judged now, and tell. Raises what a judgement raised."""
+        """Judge all that is to be judged now, and tell, elected or not. Raises what a judgement raised."""
         self._stopping.clear()
-        self._round()
+        self._round(telling=True)
         if self.troubles:
             raise next(iter(self.troubles.values()))
 
@@ -211,7 +240,7 @@ class Watch:
             self._wake.clear()
             begun = monotonic()
             try:
-                self._round()
+                self._round(telling=self._store.election.elected())
             except Exception:
                 # The store failed, or we did: said loudly, and tried again; a watch that died in silence would be worse.
                 log.exception("the watch could not finish its round")
@@ -229,7 +258,11 @@ class Watch:
         until = (due - self._now()).total_seconds()
         return min(max(until, 0.05), LOOK_EVERY_S)
 
-    def _round(self) -> None:
+    def _round(self, *, telling: bool) -> None:
+        if telling and not self._telling:
+            # Just elected: the one before may have left something untold.
+            self._dirty |= self._watched.keys()
+        self._telling = telling
         for _ in range(_MOST_ROUNDS):
             with self._lock:
                 now = self._now()
@@ -255,7 +288,11 @@ class Watch:
         before = _outline(watched.look)
         try:
             self._judge(watched, now)
-            told = self._tell(watched, now)
+            told = self._tell(watched, now) if self._telling else []
+        except Outrun as error:
+            log.info("another process told meanwhile: %s", error)
+            self._dirty.add(vehicle)
+            return True
         except Exception as error:
             log.exception("a vehicle could not be judged")
             self.troubles[vehicle] = error
@@ -298,12 +335,11 @@ class Watch:
             ended=lambda warning: self._ended(watched, warning, now),
         )
         if told:
-            entries: list[Entry] = [entry_of(fact) for fact in told]
-            refused = [o for o in self._store.append(entries) if not o.held]
+            outcomes = self._store.tell(told, self._told_to)
+            refused = [o for o in outcomes if not o.held]
             if refused:
                 raise RuntimeError(f"the record did not take what is to be told: {refused[0].why} {refused[0].id}")
-            for fact in told:
-                self._publish("warning", _told(fact))
+            self._told_to = max(self._told_to, *(o.seq or 0 for o in outcomes))
         return told
 
     def _came_late(self, finding: Finding) -> bool:
@@ -365,6 +401,7 @@ class Watch:
     def _begin(self) -> None:
         # The numbers first: what comes while we read the rest is then read twice, and not missed.
         self._fact_number, self._fix_number = self._store.last_number(), self._store.last_position()
+        self._told_to = self._store.told()
         self._loops = self._store.loops()
         self._dirty |= set(self._store.vehicles(self._now() - UNDER_WAY))
 
@@ -373,6 +410,10 @@ class Watch:
         whose: defaultdict[str, list[Recorded]] = defaultdict(list)
         replanned = False
         for r in recorded:
+            if r.fact.witness == SERVER:
+                self._told_to = max(self._told_to, r.seq)
+                if isinstance(r.fact.what, _TOLD):
+                    self._publish("warning", _told(r.fact))
             replanned |= isinstance(r.fact.what, LoopPublished | Voided | Amended)
             names = subjects(r.fact)
             concerned = set().union(*(self._concerned.get(name, ()) for name in names))

@@ -471,14 +471,14 @@ def test_a_vehicle_that_cannot_be_judged_is_named_and_does_not_blind_us_to_the_o
 def test_a_crash_between_two_things_told_doubles_neither(yard: Yard, found: Found, monkeypatch: pytest.MonkeyPatch) -> None:
     yard.granted()
     found.say((1, 5), (10, None))
-    append = yard.store.append
+    tell = yard.store.tell
 
-    def half(entries: Any, signed: Any = None) -> Any:
-        append(entries[:1])
+    def half(facts: Any, known: int) -> Any:
+        tell(facts[:1], known)
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(yard.store, "append", half)
+        patch.setattr(yard.store, "tell", half)
         with pytest.raises(KeyboardInterrupt):
             yard.watch.settle()
     assert yard.told() == ["raised off-loop yellow"]

@@ -13,7 +13,7 @@ from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import Future
 from datetime import datetime
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar, cast
 
 from checkpoint.core.facts import Fact
 from checkpoint.core.loop import Loops, MalformedLoop, parse
@@ -22,14 +22,16 @@ from checkpoint.database_url import DatabaseUrl, is_database_url
 from checkpoint.store import keys, migrations, restored
 from checkpoint.store.concern import Concern
 from checkpoint.store.database import Database, StorageBusy, StorageFailed, StorageFull
+from checkpoint.store.election import Election, SharedElection
 from checkpoint.store.keys import WrongKey
 from checkpoint.store.ledger import Entry, Gap, Head, Ledger, Outcome, Recorded, Returned, SetAside, Signed, entry_of, told_stamp
 from checkpoint.store.positions import Arrived, Positions, Stranger
-from checkpoint.store.postgres import open_postgres
+from checkpoint.store.postgres import Postgres, open_postgres
 from checkpoint.store.registry import Kiosk, Registry
 from checkpoint.store.removal import remove_aside, remove_facts
 from checkpoint.store.restored import BroughtBack, Lost
 from checkpoint.store.room import Headroom, Room
+from checkpoint.store.signals import RECORD, SharedSignals, Signals
 from checkpoint.store.sqlite import open_sqlite
 from checkpoint.store.tally import Tally
 from checkpoint.store.traces import Trace, Traces
@@ -37,6 +39,7 @@ from checkpoint.store.verify import Problem, Verification, verify
 from checkpoint.store.writer import Writer
 
 __all__ = [
+    "SERVER",
     "Arrived",
     "BroughtBack",
     "Concern",
@@ -45,6 +48,7 @@ __all__ = [
     "Head",
     "Lost",
     "Outcome",
+    "Outrun",
     "Problem",
     "Recorded",
     "Registry",
@@ -63,8 +67,15 @@ __all__ = [
     "WrongKey",
 ]
 
+T = TypeVar("T")
+# Who speaks of warnings.
+SERVER = "server"
 _KEY_CHECK = "key-check"
 _INSTALLATION = "installation"
+
+
+class Outrun(RuntimeError):
+    """Somebody else told something in the server's name that the teller had not read: nothing was told. Read on, judge again."""
 
 
 class Taken(NamedTuple):
@@ -83,6 +94,8 @@ class Store:
         self.headroom = headroom
         self._db = database
         self.tally = Tally()
+        self.signals = SharedSignals(database) if isinstance(database, Postgres) else Signals()
+        self.election = SharedElection(database) if isinstance(database, Postgres) else Election()
         self._writer = Writer(self._db, headroom, self.tally)
         try:
             self._writer.do(lambda: migrations.migrate(self._db, now()))
@@ -143,7 +156,9 @@ class Store:
 
     def close(self) -> None:
         """Finish what is being written, then close every connection. Nobody may be reading."""
+        self.election.stop()
         self._writer.stop()
+        self.signals.close()
         self._db.close_all()
 
     def room(self) -> Room:
@@ -162,9 +177,7 @@ class Store:
     def append_soon(self, entries: Sequence[Entry], signed: Signed | None = None) -> Future[list[Outcome]]:
         """Like `append`, without waiting: the future holds the outcomes once they are durable."""
         now = self.now()
-        future = self._writer.submit(lambda: self._taken(entries, signed, now))
-        future.add_done_callback(lambda done: self._count(entries, done))
-        return future
+        return self._counted(entries, self._writer.submit(lambda: self._taken(entries, signed, now)))
 
     def append_links_soon(self, witness: str, entries: Sequence[Entry], signed: Signed | None) -> Future[Taken]:
         """Like `append_soon` for a witness that chains itself: with how its chain stands as of the same commit."""
@@ -174,14 +187,48 @@ class Store:
             outcomes = self._taken(entries, signed, now)
             return Taken(outcomes, self._ledger.gaps(witness), self._ledger.head(witness))
 
-        future = self._writer.submit(work)
-        future.add_done_callback(lambda done: self._count(entries, done))
-        return future
+        return self._counted(entries, self._writer.submit(work))
 
-    def _count(self, entries: Sequence[Entry], done: Future[list[Outcome]] | Future[Taken]) -> None:
-        if not done.cancelled() and done.exception() is None:
-            taken = done.result()
-            self.tally.took(entries, taken.outcomes if isinstance(taken, Taken) else taken)
+    def _counted(self, entries: Sequence[Entry], future: Future[T]) -> Future[T]:
+        def count(done: Future[T]) -> None:
+            if not done.cancelled() and done.exception() is None:
+                taken: object = done.result()
+                self.tally.took(entries, taken.outcomes if isinstance(taken, Taken) else cast("list[Outcome]", taken))
+
+        future.add_done_callback(count)
+        return self._spread(future)
+
+    def tell(self, facts: Sequence[Fact], known: int) -> list[Outcome]:
+        """Take in what the server tells of warnings, if nothing was told that the teller has not read.
+
+        `known` is the last link of the server's own chain that was read. Raises `Outrun`, and nothing is held: however many
+        processes take themselves for the one that tells, none tells past another.
+        """
+        now, entries = self.now(), [entry_of(fact) for fact in facts]
+
+        def work() -> list[Outcome]:
+            head = self._ledger.head(SERVER)
+            if head is not None and head.seq > known:
+                raise Outrun(f"the server told up to {head.seq}, and {known} was read")
+            return self._ledger.take(entries, now)
+
+        return self._counted(entries, self._writer.submit(work)).result()
+
+    def told(self) -> int:
+        """The last link of the server's own chain; 0 when it told nothing yet."""
+        head = self._ledger.head(SERVER)
+        return head.seq if head is not None else 0
+
+    def _spread(self, future: Future[T]) -> Future[T]:
+        """Tell other processes, once it is durable, that there is something to read."""
+
+        def spread(done: Future[T]) -> None:
+            if not done.cancelled() and done.exception() is None:
+                self.signals.publish(RECORD)
+
+        if self.signals.shared:
+            future.add_done_callback(spread)
+        return future
 
     def _taken(self, entries: Sequence[Entry], signed: Signed | None, now: datetime) -> list[Outcome]:
         outcomes = self._ledger.take(entries, now)
@@ -379,7 +426,7 @@ class Store:
     def add_positions(self, vehicle_fixes: Sequence[tuple[str, Fix]]) -> list[bool]:
         """Keep fixes of vehicles; durable when it returns. For each: True when it is new, False when it was here."""
         now = self.now()
-        new = self._writer.do(lambda: self._positions.add(vehicle_fixes, now))
+        new = self._spread(self._writer.submit(lambda: self._positions.add(vehicle_fixes, now))).result()
         self.tally.took_fixes("new", sum(new))
         self.tally.took_fixes("repeated", len(new) - sum(new))
         return new
@@ -395,7 +442,7 @@ class Store:
     def adopt(self, device: str, vehicle: str, since: datetime) -> int:
         """Lay a stranger's fixes from `since` on to the vehicle its device is bound to now. Returns how many."""
         now = self.now()
-        return self._writer.do(lambda: self._positions.adopt(device, vehicle, since, now))
+        return self._spread(self._writer.submit(lambda: self._positions.adopt(device, vehicle, since, now))).result()
 
     def positions(self, vehicle: str, since: datetime | None = None, until: datetime | None = None) -> list[Fix]:
         """The fixes of a vehicle from `since` on and before `until`, in the order of time."""

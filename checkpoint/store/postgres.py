@@ -37,6 +37,8 @@ CONNECT_S = 10
 COMMIT_S = 30.0
 CANCEL_S = 5.0
 READER_WAIT_S = 30.0
+# Between two statements of a writing transaction our own work takes milliseconds.
+IDLE_WRITER_S = 5
 # "checkpoint" in bytes, halved: the lock of those who write.
 WRITERS_LOCK = 0x636865636B
 _SETTINGS = {
@@ -258,6 +260,8 @@ class Postgres(Database, peewee.PostgresqlDatabase):
 
     def _connected_writer(self) -> psycopg.Connection[Any]:
         connection = self.connect_for("writer")
+        # Whoever stops inside a transaction holds all the others up: not for long.
+        connection.execute(f"SET idle_in_transaction_session_timeout = '{IDLE_WRITER_S}s'")
         connection.add_notice_handler(self._warn)
         return connection
 
