@@ -202,7 +202,7 @@ class Watch:
             self._stopping.clear()
             self._pulse_at = monotonic()
             self._deaf = self._store.signals.subscribe(self._heard)
-            self._store.election.start()
+            self._store.election.start(self._wake.set)
             self._thread = threading.Thread(target=self._run, name="watch", daemon=True)
             self._thread.start()
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 import logging
 import os
 import threading
+from collections.abc import Callable
 from time import monotonic
 from typing import Any
 
@@ -33,8 +34,8 @@ SURE_S = 4.0
 class Election:
     """Where there is one process, it is elected."""
 
-    def start(self) -> None:
-        """Stand for election."""
+    def start(self, elected: Callable[[], None]) -> None:
+        """Stand for election; `elected` is called, on another thread, when this process is."""
 
     def stop(self) -> None:
         """Step down, so that another need not wait."""
@@ -50,14 +51,16 @@ class SharedElection(Election):
     def __init__(self, database: Postgres) -> None:
         self._database = database
         self._until = 0.0
+        self._tell: Callable[[], None] = lambda: None
         self._ending = threading.Event()
         self._thread: threading.Thread | None = None
 
-    def start(self) -> None:
+    def start(self, elected: Callable[[], None]) -> None:
         """Stand for election; returns when it is known whether this process was elected at once."""
         if self._thread is None:
             asked = threading.Event()
             self._ending.clear()
+            self._tell = elected
             self._thread = threading.Thread(target=self._run, args=(asked,), name="election", daemon=True)
             self._thread.start()
             asked.wait()
@@ -102,6 +105,8 @@ class SharedElection(Election):
                 holds = row is not None and bool(row[0])
                 if holds:
                     log.info("this process was elected: it tells of warnings")
+                    self._until = begun + SURE_S
+                    self._tell()
             if holds:
                 self._until = begun + SURE_S
             asked.set()
