@@ -15,7 +15,8 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -26,6 +27,7 @@ import psycopg
 
 START_S = 60.0
 _SETTINGS = ("shared_buffers=16MB", "max_connections=200", "max_wal_size=256MB", "log_min_messages=warning")
+_COPY = "install"
 _AS_ROOT: dict[str, Any] = {"user": "nobody", "group": 65534, "extra_groups": []} if os.geteuid() == 0 else {}
 
 
@@ -43,8 +45,8 @@ def binaries() -> Path:
         return found
     copied = Path(tempfile.mkdtemp(prefix="postgresql-"))
     copied.chmod(0o755)
-    shutil.copytree(found.parent, copied / "install", symlinks=True)
-    return copied / "install" / found.name
+    shutil.copytree(found.parent, copied / _COPY, symlinks=True)
+    return copied / _COPY / found.name
 
 
 @dataclass
@@ -53,7 +55,8 @@ class Server:
 
     folder: Path
     programs: Path
-    process: subprocess.Popen[bytes]
+    settings: tuple[str, ...]
+    process: subprocess.Popen[bytes] = field(init=False)
     numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
     def url(self, database: str = "postgres") -> str:
@@ -62,7 +65,8 @@ class Server:
 
     def connect(self, database: str = "postgres") -> psycopg.Connection[Any]:
         """A connection past the store, in autocommit, as the server's owner."""
-        return psycopg.connect(self.url(database), autocommit=True)
+        # It waits for no standby: that is what the tests' stores do.
+        return psycopg.connect(self.url(database), autocommit=True, options="-c synchronous_commit=local")
 
     @contextmanager
     def database(self) -> Iterator[str]:
@@ -80,62 +84,124 @@ class Server:
         """What it complained of."""
         return (self.folder / "log").read_text(errors="replace")
 
+    def start(self) -> None:
+        """Begin, and wait until it answers."""
+        options = [word for setting in (*_SETTINGS, *self.settings) for word in ("-c", setting)]
+        with (self.folder / "log").open("ab") as log:
+            self.process = subprocess.Popen(
+                [self.programs / "postgres", "-D", self.folder / "data", "-k", self.folder, "-h", "", *options],
+                stdout=log, stderr=log, cwd=self.folder, preexec_fn=_end_with_us, **_AS_ROOT,
+            )  # fmt: skip
+        until(self._answers)
+
+    def _answers(self) -> bool:
+        assert self.process.poll() is None, f"PostgreSQL ended: {self.log()}"
+        try:
+            self.connect().close()
+        except psycopg.OperationalError:
+            return False
+        return True
+
     def stop(self, how: signal.Signals = signal.SIGINT) -> None:
-        """End it: at once, and cleanly unless said otherwise."""
-        self.process.send_signal(how)
-        self.process.wait(START_S)
+        """End it: at once, and cleanly unless said otherwise (`SIGQUIT`: as if it had crashed)."""
+        if self.process.poll() is None:
+            self.process.send_signal(how)
+            self.process.wait(START_S)
+
+    def program(self, name: str, *arguments: str | Path) -> None:
+        """Run one of PostgreSQL's programs as whoever runs the server."""
+        ran = subprocess.run(
+            [self.programs / name, *arguments], capture_output=True, text=True, check=False, cwd=self.folder, **_AS_ROOT
+        )
+        assert ran.returncode == 0, f"{name}: {ran.stderr}"
+
+
+@contextmanager
+def _prepared(*settings: str) -> Iterator[Server]:
+    """A server's folder with nothing in it."""
+    folder = Path(tempfile.mkdtemp(prefix="pg-"))
+    programs = binaries()
+    server = Server(folder, programs, settings)
+    try:
+        if _AS_ROOT:
+            shutil.chown(folder, _AS_ROOT["user"])
+        yield server
+        server.stop()
+    finally:
+        if hasattr(server, "process"):
+            server.stop(signal.SIGQUIT)
+        shutil.rmtree(folder, ignore_errors=True)
+        if programs.parent.name == _COPY:
+            shutil.rmtree(programs.parent.parent, ignore_errors=True)
 
 
 @contextmanager
 def running(*settings: str) -> Iterator[Server]:
     """A new server with these settings, until the block ends."""
-    folder = Path(tempfile.mkdtemp(prefix="pg-"))
-    programs = binaries()
-    try:
-        if _AS_ROOT:
-            shutil.chown(folder, _AS_ROOT["user"])
-        made = subprocess.run(
-            [programs / "initdb", "-D", folder / "data", "-U", "postgres", "--auth=trust", "--encoding=UTF8", "--locale=C",
-             "--no-sync", "--no-instructions"],
-            capture_output=True, text=True, check=False, cwd=folder, **_AS_ROOT,
+    with _prepared(*settings) as server:
+        server.program(
+            "initdb", "-D", server.folder / "data", "-U", "postgres", "--auth=trust", "--encoding=UTF8", "--locale=C",
+            "--no-sync", "--no-instructions",
         )  # fmt: skip
-        assert made.returncode == 0, f"PostgreSQL cannot be set up: {made.stderr}"
-        server = Server(folder, programs, started(folder, programs, *settings))
+        server.start()
+        yield server
+
+
+class Pair:
+    """A primary that waits for its standby, and the standby, which can be cut off."""
+
+    def __init__(self, primary: Server, standby: Server) -> None:
+        self.primary, self.standby = primary, standby
+        self.owner = primary.connect()
+
+    def join(self) -> None:
+        """The standby is there, and from now on the primary waits for it."""
+        self.standby.start()
+        self.owner.execute("ALTER SYSTEM SET synchronous_standby_names = 'other'")
+        self.owner.execute("SELECT pg_reload_conf()")
+        until(lambda: self.owner.execute("SELECT 1 FROM pg_stat_replication WHERE sync_state = 'sync'").fetchall())
+
+    def cut_off(self) -> None:
+        """The standby is gone, and the primary waits for it all the same."""
+        self.standby.stop(signal.SIGQUIT)
+        until(lambda: not self.owner.execute("SELECT 1 FROM pg_stat_replication").fetchall())
+
+    def until_it_waits(self, future: Future[Any]) -> int:
+        """Wait until a commit of the store waits for the standby; returns the process of the server that waits."""
+        found: list[int] = []
+
+        def waits() -> bool:
+            assert not future.done()
+            sql = "SELECT pid FROM pg_stat_activity WHERE wait_event = 'SyncRep' AND application_name = 'checkpoint writer'"
+            found.extend(pid for (pid,) in self.owner.execute(sql).fetchall())
+            return bool(found)
+
+        until(waits)
+        return found[0]
+
+
+@contextmanager
+def standby_of(primary: Server) -> Iterator[Pair]:
+    """A standby of a primary, made and not begun."""
+    address = f"host={primary.folder} user=postgres application_name=other"
+    with _prepared(f"primary_conninfo={address}") as standby:
+        standby.program("pg_basebackup", "-D", standby.folder / "data", "-d", address, "-R", "--checkpoint=fast", "--no-sync")
+        pair = Pair(primary, standby)
         try:
-            wait_for(server)
-            yield server
+            yield pair
         finally:
-            if server.process.poll() is None:
-                server.stop()
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-        if programs.parts[-3:-2] and programs.parent.name == "install":
-            shutil.rmtree(programs.parent.parent, ignore_errors=True)
+            # What still waits goes on: the primary can then end.
+            pair.owner.execute("ALTER SYSTEM RESET synchronous_standby_names")
+            pair.owner.execute("SELECT pg_reload_conf()")
+            pair.owner.close()
 
 
-def started(folder: Path, programs: Path, *settings: str) -> subprocess.Popen[bytes]:
-    """Begin the server of a folder that is set up."""
-    options = [word for setting in (*_SETTINGS, *settings) for word in ("-c", setting)]
-    with (folder / "log").open("ab") as log:
-        return subprocess.Popen(
-            [programs / "postgres", "-D", folder / "data", "-k", folder, "-h", "", *options],
-            stdout=log, stderr=log, cwd=folder, preexec_fn=_end_with_us, **_AS_ROOT,
-        )  # fmt: skip
-
-
-def wait_for(server: Server) -> None:
-    """Wait until it answers."""
-    until = time.monotonic() + START_S
-    while True:
-        assert server.process.poll() is None, f"PostgreSQL ended: {server.log()}"
-        try:
-            server.connect().close()
-        except psycopg.OperationalError:
-            if time.monotonic() > until:
-                raise
-            time.sleep(0.02)
-        else:
-            return
+def until(true: Callable[[], object]) -> None:
+    """Wait until something is true, and fail when it does not become so."""
+    end = time.monotonic() + START_S
+    while not true():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.01)
 
 
 _set_at_death = partial(ctypes.CDLL(None).prctl, 1, signal.SIGINT)

@@ -34,6 +34,8 @@ ZERO = bytes(32)
 LONGEST_GAP = 1_000_000
 LARGEST_SEQ = 2**53
 _LEFT = "left:"
+# In bytes at most four times as long, which still fits into an index of PostgreSQL.
+LONGEST_NAME = 600
 # SQLite takes more, but a list of this length is found as fast in two.
 _AT_ONCE = 400
 
@@ -241,6 +243,9 @@ class Ledger:
             return self._set_aside(entry, entry.why or "malformed", entry.detail, now)
         if head is not None and head.chains_itself:
             return self._set_aside(entry, "chain-missing", "this witness chains its facts itself", now)
+        unfit = _unfit(entry.fact)
+        if unfit:
+            return self._set_aside(entry, "malformed", unfit, now)
         seq, prev = (head.seq + 1, head.hash) if head is not None else (1, ZERO)
         own = link_hash(prev, seq, entry.raw)
         number = self._insert(entry, entry.fact, seq, prev, own, now)
@@ -281,6 +286,9 @@ class Ledger:
         link = (entry.witness, seq, prev, own)
         if entry.fact is None:
             return self._set_aside(entry, entry.why or "malformed", entry.detail, now, link)
+        unfit = _unfit(entry.fact)
+        if unfit:
+            return self._set_aside(entry, "malformed", unfit, now, link)
         number = self._insert(entry, entry.fact, seq, prev, own, now)
         if number is None:
             return self._set_aside(entry, "id-taken", "the same id is held at another place of the record", now, link)
@@ -561,6 +569,14 @@ class Ledger:
 def entry_of(fact: Fact) -> Entry:
     """An entry for a fact of a witness that does not chain."""
     return Entry(witness=fact.witness, raw=encode(fact), fact=fact)
+
+
+def _unfit(fact: Fact) -> str:
+    """Why a fact cannot be found by what it names: PostgreSQL keeps no zero byte, and an index no long name. Empty: it can."""
+    for name in subjects(fact):
+        if "\x00" in name or len(name) > LONGEST_NAME:
+            return f"a name of at most {LONGEST_NAME} characters without a zero byte is wanted, not {name[:80]!r}"
+    return ""
 
 
 def _recorded(row: tuple[Any, ...]) -> Recorded:
