@@ -117,7 +117,7 @@ class Server:
 
 
 @contextmanager
-def _prepared(*settings: str) -> Iterator[Server]:
+def prepared(*settings: str) -> Iterator[Server]:
     """A server's folder with nothing in it."""
     folder = Path(tempfile.mkdtemp(prefix="pg-"))
     programs = binaries()
@@ -138,7 +138,7 @@ def _prepared(*settings: str) -> Iterator[Server]:
 @contextmanager
 def running(*settings: str) -> Iterator[Server]:
     """A new server with these settings, until the block ends."""
-    with _prepared(*settings) as server:
+    with prepared(*settings) as server:
         server.program(
             "initdb", "-D", server.folder / "data", "-U", "postgres", "--auth=trust", "--encoding=UTF8", "--locale=C",
             "--no-sync", "--no-instructions",
@@ -184,7 +184,7 @@ class Pair:
 def standby_of(primary: Server) -> Iterator[Pair]:
     """A standby of a primary, made and not begun."""
     address = f"host={primary.folder} user=postgres application_name=other"
-    with _prepared(f"primary_conninfo={address}") as standby:
+    with prepared(f"primary_conninfo={address}") as standby:
         standby.program("pg_basebackup", "-D", standby.folder / "data", "-d", address, "-R", "--checkpoint=fast", "--no-sync")
         pair = Pair(primary, standby)
         try:

@@ -7,7 +7,6 @@ kiosks know beyond it.
 from __future__ import annotations
 
 import re
-import shutil
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -117,24 +116,16 @@ def test_a_base_backup_starts_as_a_server_of_its_own(
     scanned(g, number)
     settle(g)
     name = re.sub(r".*/([^/?]+)\?.*", r"\1", url)
-    folder = postgres.folder / "base"
-    folder.mkdir()
-    if servers._AS_ROOT:
-        shutil.chown(folder, servers._AS_ROOT["user"])
     how = ("--wal-method=stream", "--checkpoint=fast", "--no-sync")  # a test need not outlive a power cut
-    tool(postgres, "pg_basebackup", f"--dbname={postgres.url()}", f"--pgdata={folder / 'data'}", *how)
-    scanned(g, number)
-    settle(g)
-    own = {f.id for f in g.kiosk.outbox.own_facts()}
-    again = Server(folder, postgres.programs, servers.started(folder, postgres.programs))
-    try:
-        servers.wait_for(again)
+    with servers.prepared() as again:
+        again.program("pg_basebackup", f"--dbname={postgres.url()}", f"--pgdata={again.folder / 'data'}", *how)
+        scanned(g, number)
+        settle(g)
+        own = {f.id for f in g.kiosk.outbox.own_facts()}
+        again.start()
         marked(again.url(name), tmp_path, monkeypatch)
         with served(g, again.url(name), tmp_path) as store:
             settle(g)
             assert own <= {r.fact.id for r in store.facts_after(0, 1_000)}
             assert store.verify().ok
             assert store.returned()
-    finally:
-        again.stop()
-        shutil.rmtree(folder)
