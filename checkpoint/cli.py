@@ -99,7 +99,11 @@ def parser(t: Texts) -> argparse.ArgumentParser:
     kiosks = group("kiosk")
     token = add("kiosk token", kiosk_token, kiosks)
     token.add_argument("station", metavar="STATION", help=t("cli.help.station"))
+    token.add_argument("--account", default="coordinator", metavar="NAME", help=t("cli.help.account-name"))
+    token.add_argument("--code", default="", help=t("cli.help.code"))
     _talk_options(token, t)
+    accounts = group("account")
+    add("account first-link", account_first_link, accounts)
     return top
 
 
@@ -138,12 +142,10 @@ def serve(asked: argparse.Namespace, t: Texts) -> int:
     from checkpoint.logs import log_to_stderr
     from checkpoint.store import StorageFailed, WrongKey
 
-    def begun(passwords: dict[str, str]) -> None:
+    def begun(link: str) -> None:
         print(t("cli.serve.listening", address=settings.public_url), flush=True)
-        if passwords and not settings.first_password:
-            print(t("cli.serve.passwords"), flush=True)
-            for role, password in passwords.items():
-                print(f"  {t(f'role.{role}')}: {password}", flush=True)
+        if link:
+            print(t("cli.serve.first-link", link=link), flush=True)
 
     log_to_stderr(settings.logs, plain=(StorageFailed,))
     try:
@@ -253,11 +255,31 @@ def kiosk_token(asked: argparse.Namespace, t: Texts) -> int:
 
     async def ask() -> int:
         async with httpx.AsyncClient(base_url=asked.server or settings.server_url, timeout=20) as client:
-            office = await Office.open(client, "coordinator", password)
+            office = await Office.open(client, asked.account, password, asked.code)
             print((await office.post("/api/v1/kiosks", {"station": asked.station}))["token"])
         return DONE
 
     return _spoken(t, ask())
+
+
+def account_first_link(asked: argparse.Namespace, t: Texts) -> int:
+    """A new one-time link that makes an administrator, for whoever can reach the machine when nobody can come in."""
+    from checkpoint.store import StorageFailed, Store, WrongKey
+    from checkpoint.web.invitations import first_link
+
+    settings = config.load()
+    if isinstance(settings.database, Path) and not settings.database.exists():
+        raise FileNotFoundError(2, os.strerror(2), str(settings.database))
+    try:
+        store = Store.open(settings.database, settings.now, key_folder=settings.key_folder)
+    except (StorageFailed, WrongKey) as error:
+        print(t("cli.store", why=str(error)), file=sys.stderr)
+        return IN_THE_WAY
+    try:
+        print(t("cli.first-link", link=first_link(store, settings.public_url, settings.now())))
+    finally:
+        store.close()
+    return DONE
 
 
 def story(asked: argparse.Namespace, t: Texts) -> int:

@@ -179,6 +179,18 @@ def _hosts(text: str) -> tuple[str, ...]:
     return tuple(_host(part.strip().lower()) for part in text.split(",") if part.strip())
 
 
+def _passphrase(text: str) -> str:
+    if text and len(text) < 15:
+        raise ValueError("a passphrase of 15 characters or more wanted")
+    return text
+
+
+def _second_factor(text: str) -> str:
+    if text not in ("", "required", "offered"):
+        raise ValueError("`required` or `offered` wanted")
+    return text
+
+
 def _clock(text: str) -> Now:
     if not text:
         return utc_now
@@ -230,9 +242,18 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     Setting(
         name="FIRST_PASSWORD",
-        cast=str,
+        cast=_passphrase,
         default="",
-        purpose="password that every role gets at the first start, for demonstrations; each gets its own random one when empty",
+        secret=True,
+        purpose="for demonstrations: passphrase of the accounts `administrator`, `coordinator` and `laboratory` that a first "
+        "start makes; a one-time link begins a real installation when empty",
+    ),
+    Setting(
+        name="SECOND_FACTOR",
+        cast=_second_factor,
+        default="",
+        purpose="`required` or `offered` to administrators and coordinators; required when empty, but offered beside "
+        "`CHECKPOINT_FIRST_PASSWORD`",
     ),
     Setting(
         name="PROXIES",
@@ -295,6 +316,7 @@ class Config:
     kiosk_token: str
     server_url: str
     first_password: str
+    second_factor: bool
     proxies: tuple[IPv4Network | IPv6Network, ...]
     hosts: tuple[str, ...]
     rates: float
@@ -338,5 +360,6 @@ def load(environ: Mapping[str, str] | None = None) -> Config:
     found["front_end"] = front_end if front_end.is_absolute() else Path(sys.prefix, front_end)
     host, port = found["host"], found["port"]
     found["public_url"] = found["public_url"] or f"http://{'127.0.0.1' if host == '0.0.0.0' else host}:{port}"  # noqa: S104
+    found["second_factor"] = found["second_factor"] == "required" or not (found["second_factor"] or found["first_password"])
     found["now"] = found.pop("clock")
     return Config(**found)  # type: ignore[arg-type]  # each was cast by its own row above

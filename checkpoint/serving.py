@@ -1,4 +1,4 @@
-"""The server as a process: its port, its store, its first passwords, its end.
+"""The server as a process: its port, its store, its first link, its end.
 
 The law of this file: the port is taken before anything is opened or written, so that a port in use leaves nothing half
 begun; on SIGINT or SIGTERM streams are closed first, or an open board would hold the end up.
@@ -24,11 +24,11 @@ from checkpoint.ports import listen
 from checkpoint.store import Store
 from checkpoint.store.keys import KEY_FILE
 from checkpoint.watch import Watch
-from checkpoint.web.access import first_passwords
 from checkpoint.web.app import create_app
 from checkpoint.web.edge import LOCAL, Edge, name_of
 from checkpoint.web.headers import headers_of
 from checkpoint.web.hub import Hub
+from checkpoint.web.invitations import begin
 from checkpoint.web.limits import Limits
 from checkpoint.wire import Wire
 
@@ -97,8 +97,8 @@ def edge_of(config: Config) -> Edge:
     )
 
 
-def serve(config: Config, begun: Callable[[dict[str, str]], None], sockets: Sequence[socket.socket] = ()) -> int:
-    """Run the server until it is told to end. `begun` is told the passwords made at a first start, by role, once it listens.
+def serve(config: Config, begun: Callable[[str], None], sockets: Sequence[socket.socket] = ()) -> int:
+    """Run the server until it is told to end. `begun` is told, once it listens, the one-time link of a first start, or nothing.
 
     Returns 0 after a graceful end. Raises `PortTaken`, `StorageFailed`, `WrongKey`.
     """
@@ -108,7 +108,7 @@ def serve(config: Config, begun: Callable[[dict[str, str]], None], sockets: Sequ
     try:
         hub = Hub()
         watch = Watch(store, config.now, hub.publish)
-        made = first_passwords(store, config.first_password)
+        link = begin(store, config.first_password, config.public_url, config.now())
         chores = Chores(config.now, elected=store.election.elected, kept=store.registry)
         for chore in chores_of(store, config):
             chores.add(chore)
@@ -121,9 +121,10 @@ def serve(config: Config, begun: Callable[[dict[str, str]], None], sockets: Sequ
             public_url=config.public_url,
             front_end=config.front_end,
             edge=edge_of(config),
+            second_factor=config.second_factor,
         )
         wire = Wire(config.proxies, headers_of(config.public_url.startswith("https://")))
-        server = Server(app, wire, begun=lambda: begun(made), ending=hub.close)
+        server = Server(app, wire, begun=lambda: begun(link), ending=hub.close)
         # uvicorn hands the signal on when it has ended: as an exception, so that the store is closed as well.
         signal.signal(signal.SIGTERM, signal.default_int_handler)
         watch.start()

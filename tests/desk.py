@@ -18,6 +18,7 @@ from checkpoint.web.app import create_app
 from checkpoint.web.edge import Edge
 from checkpoint.web.house import House
 from checkpoint.web.limits import Limits
+from tests.accounts import account
 from tests.fleet import NOW, Fleet, StillWatch, fleet
 
 BASE = "http://testserver"
@@ -34,6 +35,12 @@ class Desk:
     def nobody(self) -> TestClient:
         """A browser that has not signed in."""
         return TestClient(self.app, base_url=BASE, headers=HTML, follow_redirects=False)
+
+    def session(self, role: str, display: str = "周敏") -> str:
+        """The token of a session of an account of a role: the one whose sign-in name is the role's."""
+        known = self.store.registry.account_named(role) or account(self.store, role, display=display)
+        who = known.office or known.id
+        return access.open_session(self.house, role=role, who=who, name=known.display, account=known.id)
 
     def signed_in(self, role: str, who: str = "", name: str = "周敏", lang: str = "en") -> TestClient:
         """A browser with a session of a role, as its cookie says."""

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import httpx
 
-PASSWORD = "test-pass-word"
+PASSWORD = "a passphrase for tests"
 PATIENCE_S = 60.0
 
 

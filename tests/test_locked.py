@@ -15,8 +15,10 @@ import httpx
 import pytest
 
 from checkpoint.store import Store, sqlite, writer
-from checkpoint.web.access import digest, first_passwords
+from checkpoint.web.access import digest
 from checkpoint.web.app import create_app
+from checkpoint.web.invitations import begin
+from tests.accounts import PASSPHRASE
 from tests.ground import T0, Still, store_in
 from tests.served import serving
 from tests.witness import FakeKiosk
@@ -71,7 +73,7 @@ def until_taken(client: httpx.Client, name: str, body: bytes) -> httpx.Response:
 
 
 def test_who_finds_the_database_held_is_told_when_to_come_again_and_nothing_is_lost(tmp_path: Path, store: Store) -> None:
-    first_passwords(store, "secret-word")
+    begin(store, PASSPHRASE, "", T0)
     kiosks = {f"k{i}": enrolled(store, f"k{i}") for i in range(4)}
     before = store.last_number()
     waiting: list[tuple[str, bytes]] = []
@@ -87,9 +89,9 @@ def test_who_finds_the_database_held_is_told_when_to_come_again_and_nothing_is_l
         async with httpx.AsyncClient(base_url=address, limits=limits, timeout=60) as client:
             asked = [ask(client, name, body) for name, body in waiting]
             asked += [client.get(POSITION) for _ in range(60)]
-            asked += [client.post("/api/v1/session", json={"role": "laboratory", "password": "secret-word"})]
+            asked += [client.post("/api/v1/session", json={"account": "laboratory", "passphrase": PASSPHRASE})]
             page = {"Accept": "text/html", "Accept-Language": "zh"}
-            form = {"role": "laboratory", "password": "secret-word", "name": "x"}
+            form = {"name": "laboratory", "passphrase": PASSPHRASE}
             asked += [client.post("/sign-in", data=form, headers=page)]
             first = await asyncio.gather(*asked)
             again = await asyncio.gather(*(ask(client, name, body) for name, body in waiting), client.get("/livez"))

@@ -97,7 +97,7 @@ def test_every_command_is_in_it_with_its_options() -> None:
     section = README.split("\n## Commands\n", 1)[1]
     found = set(_subcommands(cli.parser(texts("en"))))
     assert found == {"serve", "demo", "simulate", "story", "verify", "loop check", "loop line", "kiosk token"} | {
-        "backup", "backup list", "backup check", "backup keys", "restore", "restored show", "restored mark",
+        "backup", "backup list", "backup check", "backup keys", "restore", "restored show", "restored mark", "account first-link",
     }  # fmt: skip
     for name in found:
         assert f"`checkpoint {name}`" in section

@@ -128,13 +128,6 @@ def test_a_session_is_found_until_it_is_closed_or_swept(store: Store, clock: Sti
     assert store.registry.close_sessions("carrier", "x") == 1
 
 
-def test_a_password_takes_the_place_of_the_last(store: Store) -> None:
-    assert store.registry.password("carrier:x") is None
-    store.registry.set_password("carrier:x", "one")
-    store.registry.set_password("carrier:x", "two")
-    assert store.registry.password("carrier:x") == "two"
-
-
 def test_a_link_binds_one_phone_once(store: Store, clock: Still) -> None:
     link = store.registry.add_link("token", person="p-1", pass_id="330304-0000001", expires=T0 + HOUR)
     assert store.registry.link_by_phone("phone") is None

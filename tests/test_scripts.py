@@ -231,9 +231,9 @@ def test_the_demonstration_begins_whole_and_one_signal_ends_it_whole(signal_: si
         assert httpx.get(f"{server}/livez").status_code == 200
         assert httpx.get(f"{kiosk}/livez").status_code == 200
         assert server in said
-        password = re.search(r"password: (\S+)", said)
-        assert password is not None
-        asked = {"role": "coordinator", "password": password[1]}
+        passphrase = re.search(r"passphrase of each: (\S+)", said)
+        assert passphrase is not None
+        asked = {"account": "coordinator", "passphrase": passphrase[1]}
         assert httpx.post(f"{server}/api/v1/session", json=asked).status_code == 200
     finally:
         process.send_signal(signal_)
@@ -244,20 +244,25 @@ def test_the_demonstration_begins_whole_and_one_signal_ends_it_whole(signal_: si
     assert _is_gone(kiosk)
 
 
-def test_an_empty_installation_begins_with_passwords_of_its_own_and_keeps_them(tmp_path: Path) -> None:
-    said = []
-    for _ in range(2):
+def test_an_empty_installation_begins_with_a_link_until_somebody_used_it(tmp_path: Path) -> None:
+    links: list[list[str]] = []
+    for _ in range(3):
         process, server, _kiosk = _begin(["demo", "--empty"], tmp_path)
         try:
-            said.append(_read_until(process, "Ctrl-C"))
+            links.append(re.findall(r"http\S+/join/(\S+)$", _read_until(process, "Ctrl-C"), re.MULTILINE))
             assert httpx.get(f"{server}/livez").json()["facts"] == 0
+            if len(links) == 2:
+                wish = {"account": "first", "name": "周敏", "passphrase": "green lamps over water"}
+                used = [
+                    httpx.post(f"{server}/api/v1/invitations", json=wish | {"invitation": token}).status_code
+                    for [token] in (links[0], links[1], links[1])
+                ]
         finally:
             process.send_signal(signal.SIGINT)
             process.communicate(timeout=30)
         assert process.returncode == 0
-    first, second = (re.findall(r": (\w{3}(?:-\w{3}){4})$", text, re.MULTILINE) for text in said)
-    assert len(set(first)) == 3
-    assert second == []
+    assert used == [410, 200, 410], "the last link is the one that works, and works once"
+    assert links[2] == []
 
 
 def test_a_folder_that_is_not_a_demonstrations_is_not_emptied(tmp_path: Path) -> None:

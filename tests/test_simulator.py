@@ -196,7 +196,7 @@ def test_a_truck_without_evidence_is_held_tested_and_let_go_with_its_pcr_pending
 
 async def _warnings(client: httpx.AsyncClient) -> dict[str, set[str]]:
     """The kinds of open warnings by plate, as a program asks for them."""
-    asked = {"role": "coordinator", "password": PASSWORD}
+    asked = {"account": "coordinator", "passphrase": PASSWORD}
     token = (await client.post("/api/v1/session", json=asked)).json()["token"]
     answer = await client.get("/api/v1/vehicles", headers={"Authorization": f"Bearer {token}"})
     return {row["vehicle"]: set(row["kinds"]) for row in answer.json()["vehicles"]}

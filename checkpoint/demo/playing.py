@@ -125,7 +125,7 @@ async def _empty(settings: Config, t: Texts, processes: Processes) -> None:
         await processes.answers(client, _local(settings.host, settings.port))
         await processes.answers(client, _local(settings.kiosk_host, settings.kiosk_port))
     said = (settings.data / "server.log").read_text(errors="replace")
-    # What the server printed itself: its address, and the passwords of a first start.
+    # What the server printed itself: its address, and the one-time link of a first start.
     print("\n".join(line for line in said.splitlines() if not (line[:4].isdecimal() or line.startswith("{"))), flush=True)
     print(t("cli.empty.kiosk", kiosk=_page(settings.kiosk_host, settings.kiosk_port)), flush=True)
     print(t("cli.empty.next"), t("cli.demo.end"), sep="\n", flush=True)
@@ -153,6 +153,7 @@ class _Stage:
             "CHECKPOINT_PUBLIC_URL": s.public_url,
             "CHECKPOINT_FRONT_END": str(s.front_end),
             "CHECKPOINT_FIRST_PASSWORD": self._password,
+            "CHECKPOINT_SECOND_FACTOR": "offered",
             "CHECKPOINT_KIOSK_DATA": str(self._folder / "kiosk"),
             "CHECKPOINT_KIOSK_HOST": s.kiosk_host,
             "CHECKPOINT_KIOSK_PORT": str(s.kiosk_port),
@@ -165,6 +166,7 @@ class _Stage:
         s, t, own = self._settings, self._t, self._own()
         self.processes.begin("server", ["checkpoint.cli", "serve"], own)
         self.processes.begin("kiosk", ["kiosk"], own)
+        from checkpoint.simulator.cast import CARRIERS
         from checkpoint.simulator.playing import PIN, client_of
 
         kiosk = _local(s.kiosk_host, s.kiosk_port)
@@ -172,7 +174,8 @@ class _Stage:
             await self.processes.answers(client, self._server)
             await self.processes.answers(client, kiosk)
             page = _page(s.kiosk_host, s.kiosk_port)
-            print(t("cli.demo.begun", server=s.public_url, kiosk=page, password=self._password, pin=PIN), flush=True)
+            names = ", ".join(("administrator", "coordinator", "laboratory", *CARRIERS.values()))
+            print(t("cli.demo.begun", server=s.public_url, kiosk=page, names=names, password=self._password, pin=PIN), flush=True)
             if moving:
                 await self._enrol(client, kiosk)
                 await self._move(client, page)

@@ -59,6 +59,8 @@ def _m(minutes: float) -> timedelta:
 
 
 _FIRST, _SECOND, _THIRD = "瓯海保供车队", "浙南物流", "潘桥运输"
+# The sign-in name of each carrier.
+CARRIERS = {_FIRST: "carrier", _SECOND: "carrier-2", _THIRD: "carrier-3"}
 CAST: tuple[Role, ...] = (
     Role(plate="浙C1K026", crew=("陈志远",), carrier=_FIRST, tracker=True, guest=True,
          plays="guest",

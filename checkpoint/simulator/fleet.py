@@ -22,7 +22,7 @@ import httpx
 from checkpoint.config import Clock, Now
 from checkpoint.core.facts import AlertAcknowledged, Alerted, Fact, PassGranted, ResultReported, Shown, SwabTaken, TubeSealed
 from checkpoint.core.loop import Loop
-from checkpoint.simulator.cast import Role, begins
+from checkpoint.simulator.cast import CARRIERS, Role, begins
 from checkpoint.simulator.devices import Credential, Device, Phone, Receiver, Sheet, Tracker
 from checkpoint.simulator.offices import Laboratory, Office, Refused, Report
 from checkpoint.simulator.road import Moment, Road
@@ -105,11 +105,12 @@ class Fleet:
     # -- before the curtain ---------------------------------------------------------------------------------------------
 
     async def prepare(self, password: str, document: bytes, pin: str) -> None:
-        """Sign in, publish the loop, enrol a kiosk for each station, ask for passes and have them granted, bind devices."""
-        for role in ("coordinator", "laboratory"):
+        """Sign in, invite the carriers, publish the loop, enrol a kiosk for each station, have passes granted, bind devices."""
+        for role in ("administrator", "coordinator", "laboratory"):
             self._offices[role] = await Office.open(self._client, role, password)
+        invite = self._offices["administrator"].invite
         for carrier in dict.fromkeys(role.carrier for role in self._roles):
-            self._carriers[carrier] = await Office.open(self._client, "carrier", password, carrier)
+            self._carriers[carrier] = await invite(CARRIERS[carrier], carrier, "carrier", carrier, password)
         coordinator = self._offices["coordinator"]
         await coordinator.publish(document)
         for name in STAFF:

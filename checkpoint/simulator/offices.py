@@ -18,19 +18,34 @@ class Refused(RuntimeError):
     """The server would not; the message is its own."""
 
 
-class Office:
-    """A role that signed in with its password."""
+class Taken(Refused):
+    """What was asked for is there already."""
 
-    def __init__(self, client: httpx.AsyncClient, role: str, token: str) -> None:
-        self._client, self.role = client, role
+
+class Office:
+    """An account that signed in."""
+
+    def __init__(self, client: httpx.AsyncClient, token: str) -> None:
+        self._client = client
         self._headers = {"Authorization": f"Bearer {token}"}
 
     @classmethod
-    async def open(cls, client: httpx.AsyncClient, role: str, password: str, office: str = "") -> Office:
-        """Sign in; a carrier as the `office` it is. Raises `Refused`."""
-        asked = {"role": role, "password": password, "name": "simulator", "office": office}
+    async def open(cls, client: httpx.AsyncClient, account: str, passphrase: str, code: str = "") -> Office:
+        """Sign in. Raises `Refused`."""
+        asked = {"account": account, "passphrase": passphrase, "code": code}
         answer = await client.post("/api/v1/session", json=asked)
-        return cls(client, role, _read(answer)["token"])
+        return cls(client, _read(answer)["token"])
+
+    async def invite(self, account: str, name: str, role: str, office: str, passphrase: str) -> Office:
+        """As an administrator, make an account (unless it is there), choose its passphrase, and sign in. Raises `Refused`."""
+        try:
+            wish = {"account": account, "name": name, "role": role, "office": office}
+            token = (await self.post("/api/v1/accounts", wish))["invitation"]
+        except Taken:
+            pass
+        else:
+            await self.post("/api/v1/invitations", {"invitation": token, "passphrase": passphrase})
+        return await Office.open(self._client, account, passphrase)
 
     async def post(self, path: str, body: object) -> dict[str, Any]:
         """Ask for something to be done. Raises `Refused`."""
@@ -49,7 +64,8 @@ class Office:
 
 def _read(answer: httpx.Response) -> dict[str, Any]:
     if answer.is_error:
-        raise Refused(f"{answer.request.method} {answer.request.url.path}: {answer.status_code} {answer.text[:300]}")
+        kind = Taken if answer.status_code == 409 else Refused
+        raise kind(f"{answer.request.method} {answer.request.url.path}: {answer.status_code} {answer.text[:300]}")
     found: dict[str, Any] = msgspec.json.decode(answer.content) if answer.content else {}
     return found
 

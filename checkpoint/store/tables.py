@@ -142,7 +142,7 @@ class PhoneRequests(Table):
 
 
 class Sessions(Table):
-    """Who is signed in."""
+    """Who is signed in: as which account (none: a driver's phone), last seen when, and when they last proved who they are."""
 
     token_hash = p.TextField(primary_key=True)
     role = p.TextField()
@@ -150,14 +150,92 @@ class Sessions(Table):
     name = p.BlobField()
     opened_at = p.BigIntegerField()
     expires_at = p.BigIntegerField()
+    account = p.TextField()
+    seen_at = p.BigIntegerField(null=True)
+    proved_at = p.BigIntegerField(null=True)
+    limited = p.IntegerField()
+    device = p.TextField()
 
 
-class Passwords(Table):
-    """Passwords of roles and offices, hashed by whoever checks them."""
+class Accounts(Table):
+    """Who may sign in: names encrypted, the sign-in name found by its mark; the passphrase hashed by whoever checks it."""
 
-    account = p.TextField(primary_key=True)
-    hash = p.TextField()
-    changed_at = p.BigIntegerField()
+    id = p.TextField(primary_key=True)
+    sign_in = p.BlobField()
+    sign_in_mark = p.BlobField(unique=True)
+    display = p.BlobField()
+    role = p.TextField()
+    office = p.TextField()
+    passphrase = p.TextField(null=True)
+    stands_alone = p.IntegerField()
+    created_at = p.BigIntegerField()
+    disabled_at = p.BigIntegerField(null=True)
+
+
+class Factors(Table):
+    """What an account proves itself with beside its passphrase; `uses` is a passkey's count, or the last code's step."""
+
+    id = p.TextField(primary_key=True)
+    account = p.TextField()
+    kind = p.TextField()
+    label = p.BlobField()
+    secret = p.BlobField()
+    credential = p.TextField(null=True, unique=True)
+    uses = p.BigIntegerField()
+    created_at = p.BigIntegerField()
+    used_at = p.BigIntegerField(null=True)
+
+
+class RecoveryCodes(Table):
+    """Codes that each open an account once, hashed."""
+
+    account = p.TextField()
+    code_hash = p.TextField()
+    used_at = p.BigIntegerField(null=True)
+
+    class Meta:
+        primary_key = p.CompositeKey("account", "code_hash")
+        table_name = "recovery_codes"
+
+
+class Invitations(Table):
+    """One-time links with which somebody chooses their passphrase; without an account, it makes an administrator."""
+
+    token_hash = p.TextField(primary_key=True)
+    account = p.TextField()
+    created_at = p.BigIntegerField()
+    expires_at = p.BigIntegerField()
+    used_at = p.BigIntegerField(null=True)
+
+
+class Challenges(Table):
+    """Questions put to a browser that wait for their one answer."""
+
+    token_hash = p.TextField(primary_key=True)
+    purpose = p.TextField()
+    account = p.TextField()
+    state = p.BlobField()
+    expires_at = p.BigIntegerField()
+
+
+class Attempts(Table):
+    """Failures in a row under a name, so that guessing becomes slow in every process and after a restart."""
+
+    mark = p.BlobField(primary_key=True)
+    failures = p.IntegerField()
+    last_at = p.BigIntegerField()
+
+
+class Audit(Table):
+    """What was done about accounts; rows are only ever added."""
+
+    id = p.TextField(primary_key=True)
+    at = p.BigIntegerField()
+    what = p.TextField()
+    account = p.TextField()
+    actor = p.TextField()
+    address = p.TextField()
+    detail = p.BlobField()
 
 
 class Settings(Table):
@@ -226,5 +304,6 @@ class KeptAnswers(Table):
 
 TABLES = (
     People, Carriers, Laboratories, Staff, Kiosks, Issuers, Serials, Devices, Trackers, Links, PhoneRequests, Sessions,
-    Passwords, Settings, PassSeeds, Chores, ApiTokens, KeptAnswers,
+    Settings, PassSeeds, Chores, ApiTokens, KeptAnswers, Accounts, Factors, RecoveryCodes, Invitations, Challenges, Attempts,
+    Audit,
 )  # fmt: skip

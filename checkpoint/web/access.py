@@ -5,6 +5,9 @@ passes who is not named. Ways to say who one is: a session cookie (people), a be
 for the program, which opens the API and no page), a kiosk's own key. A role that acts in a browser acts from our own pages
 only: a request that another site set off is refused.
 
+A session ends by itself: when nobody used it for a while, and after a working day whatever happens. What a page fetches by
+itself is no use of it. A row with `step_up` wants to know again who is there: the last proof is at most ten minutes old.
+
 A driver's session lives in a cookie of its own, so that a coordinator may try a driver's link in the same browser.
 """
 
@@ -13,49 +16,57 @@ from __future__ import annotations
 import hashlib
 import secrets
 from collections.abc import Awaitable, Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
-from datetime import timedelta
-from functools import cache, partial
+from datetime import datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlsplit
 
-from argon2 import PasswordHasher
-from argon2.exceptions import InvalidHashError, VerifyMismatchError
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 from starlette.types import Message, Receive
 
+from checkpoint.store import StorageFailed
 from checkpoint.web import bounds, idempotency
 from checkpoint.web.house import House, house_of
 from checkpoint.web.limits import ORDINARY, STRANGERS, Rate
 from checkpoint.web.problems import Problem, wants_page
 
 if TYPE_CHECKING:
-    from checkpoint.store import Store
     from checkpoint.store.registry import Kiosk
 
 ADMINISTRATOR, COORDINATOR, CARRIER, LABORATORY, STATION, DRIVER, KIOSK, ANYONE = (
     "administrator", "coordinator", "carrier", "laboratory", "station", "driver", "kiosk", "anyone",
 )  # fmt: skip
 ROLES = (ADMINISTRATOR, COORDINATOR, CARRIER, LABORATORY, STATION, DRIVER, KIOSK, ANYONE)
-WITH_PASSWORD = (COORDINATOR, CARRIER, LABORATORY)
+WITH_ACCOUNT = (ADMINISTRATOR, COORDINATOR, CARRIER, LABORATORY)
 # What an API token begins with: whoever finds one in a log or a repository knows what it is.
 BEGINS_WITH = "checkpoint_"
 # How often it is noted that a token was used: each time would cost a commit.
 NOTED_EVERY = timedelta(minutes=5)
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+# Where each role begins its day.
+HOME = {ADMINISTRATOR: "/accounts", COORDINATOR: "/", CARRIER: "/passes", LABORATORY: "/lab"}
+# How long a session lasts whatever happens, and how long unused. An administrator's can do most, and is short.
 SESSION = timedelta(hours=12)
 # How programs say who they are: a token that no site can make a browser send.
 PROGRAMS = ("bearer", "token")
+LASTING = dict.fromkeys(WITH_ACCOUNT, SESSION) | {ADMINISTRATOR: timedelta(hours=8)}
+IDLE = {role: timedelta(hours=2) for role in WITH_ACCOUNT} | {ADMINISTRATOR: timedelta(minutes=30)}
+SEEN_EVERY = timedelta(minutes=1)
+FRESH = timedelta(minutes=10)
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Caller:
     """Who is calling. `who` is the id within the role (carrier, kiosk, pass), `name` what the person gave at sign-in,
-    `by` the pseudonym their facts carry, `kiosk` the kiosk itself, as the gate read it; `writes`: it may change things."""
+    `by` the pseudonym their facts carry, `kiosk` the kiosk itself, as the gate read it; `writes`: it may change things. Of a
+    person's session: whose `account` it is, the `session` by its token's hash, when it last `proved` who holds it, and whether
+    it is `limited` to setting up a second factor."""
 
     role: str
     who: str = ""
@@ -64,6 +75,10 @@ class Caller:
     way: str = ""
     kiosk: Kiosk | None = None
     writes: bool = True
+    account: str = ""
+    session: str = ""
+    proved: datetime | None = None
+    limited: bool = False
 
     @property
     def witness(self) -> str:
@@ -78,8 +93,11 @@ NOBODY = Caller(role=ANYONE)
 
 @dataclass(frozen=True)
 class Rule:
-    """One row of the route table: where, how, what answers, who may, how large a body may be and how often one may ask;
-    `step_up`: only with a fresh proof that it is still they; `vital`: it never waits behind others."""
+    """One row of the route table: where, how, what answers, who may, how large a body may be and how often one may ask.
+
+    `step_up`: only with a fresh proof that it is still they. `limited`: also for somebody who must set up a second factor
+    before anything else. `vital`: it never waits behind others.
+    """
 
     path: str
     methods: tuple[str, ...]
@@ -89,6 +107,7 @@ class Rule:
     step_up: bool = False
     rate: Rate = ORDINARY
     vital: bool = False
+    limited: bool = False
 
     def __post_init__(self) -> None:
         """A row that names nobody, or somebody unknown, is a mistake of ours."""
@@ -116,6 +135,9 @@ def guarded(rule: Rule) -> Route:
             # Whoever is known to us by another role is told so by the page itself.
             request.state.caller = next(iter(callers), None)
             if callers:
+                home = HOME.get(callers[0].role, "/")
+                if request.url.path == "/" != home and wants_page(request):
+                    return RedirectResponse(home, 303)
                 raise Problem(403, "not-yours")
             if request.method == "GET" and wants_page(request):
                 return RedirectResponse(f"/sign-in?next={quote(request.url.path)}", 303)
@@ -125,6 +147,14 @@ def guarded(rule: Rule) -> Route:
             raise Problem(403, "other-site")
         if caller.way == "token":
             _within_its_scope(request, caller)
+        if caller.limited and not rule.limited and caller.role in rule.who:
+            if request.method == "GET" and wants_page(request):
+                return RedirectResponse("/account", 303)
+            raise Problem(403, "factor-wanted")
+        if rule.step_up and not is_fresh(caller, house.now()):
+            if wants_page(request) and caller.way == "cookie":
+                return RedirectResponse(f"/confirm?next={quote(_page_of(request))}", 303)
+            raise Problem(403, "step-up")
         counted = Request(request.scope, _limited(request, rule.body_bytes))
         await bounds.whole(counted)
         async with bounds.place(house.limits, vital=rule.vital):
@@ -144,6 +174,19 @@ def _within_its_scope(request: Request, caller: Caller) -> None:
         raise Problem(403, "token-reads")
 
 
+def is_fresh(caller: Caller, now: datetime) -> bool:
+    """Whether a caller has shown a short while ago who they are."""
+    return caller.proved is not None and timedelta() <= now - caller.proved <= FRESH
+
+
+def _page_of(request: Request) -> str:
+    """The page to go back to once it is clear who is there: the one asked for, or the one that the button stands on."""
+    if request.method == "GET":
+        return request.url.path
+    parts = urlsplit(request.headers.get("referer", ""))
+    return parts.path if parts.netloc == request.headers.get("host", "") and parts.path.startswith("/") else "/"
+
+
 def _admitted(callers: Iterable[Caller], rule: Rule) -> Caller | None:
     callers = list(callers)
     for caller in callers:
@@ -161,28 +204,46 @@ async def _callers(request: Request, house: House) -> list[Caller]:
         kiosk = house.store.registry.kiosk_by_key(digest(token.strip()))
         if kiosk is not None:
             return [Caller(role=KIOSK, who=kiosk.id, way="bearer", kiosk=kiosk)]
-        known = partial(_by_session, way="bearer") if not token.startswith(BEGINS_WITH) else _by_api_token
+        known = partial(_by_session, way="bearer", used=True) if not token.startswith(BEGINS_WITH) else _by_api_token
         by_token = await run_in_threadpool(known, house, token.strip())
         return [by_token] if by_token else []  # a wrong token is wrong: cookies do not mend it
     for name in (cookie_name(house, COORDINATOR), cookie_name(house, DRIVER)):
         token = request.cookies.get(name, "")
         if token:
-            caller = await run_in_threadpool(_by_session, house, token, "cookie")
+            # What a page fetches by itself says nothing of whether somebody sits before it.
+            used = request.method not in SAFE or request.headers.get("sec-fetch-dest", "document") != "empty"
+            caller = await run_in_threadpool(_by_session, house, token, "cookie", used=used)
             # Each cookie opens its own kind of session only.
             if caller is not None and cookie_name(house, caller.role) == name:
                 found.append(caller)
     return found
 
 
-def _by_session(house: House, token: str, way: str) -> Caller | None:
-    session = house.store.registry.session(digest(token))
-    if session is None or session.expires <= house.now():
+def _by_session(house: House, token: str, way: str, *, used: bool) -> Caller | None:
+    registry, now = house.store.registry, house.now()
+    session = registry.session(digest(token))
+    if session is None or session.expires <= now:
         return None
-    if session.who.startswith("staff-"):
-        by = session.who
+    if way == "cookie" and session.role in IDLE and now - session.seen >= IDLE[session.role]:
+        return None
+    if used and session.role != DRIVER and now - session.seen >= SEEN_EVERY:
+        with suppress(StorageFailed):  # that it cannot be noted is no reason to turn anybody away
+            registry.see_session(session.token_hash)
+    if session.account:
+        by = session.account
     else:
         by = f"{session.role}-{hashlib.sha256(session.name.encode()).hexdigest()[:6]}" if session.name else session.role
-    return Caller(role=session.role, who=session.who, name=session.name, by=by, way=way)
+    return Caller(
+        role=session.role,
+        who=session.who,
+        name=session.name,
+        by=by,
+        way=way,
+        account=session.account,
+        session=session.token_hash,
+        proved=session.proved,
+        limited=session.limited,
+    )
 
 
 def _by_api_token(house: House, text: str) -> Caller | None:
@@ -238,10 +299,35 @@ def cookie_name(house: House, role: str) -> str:
     return f"__Host-{name}" if house.secure else name
 
 
-def open_session(house: House, *, role: str, who: str = "", name: str = "", lasting: timedelta = SESSION) -> str:
-    """Open a session; the token returned is shown once and kept nowhere. Blocks: call it in a thread."""
+def open_session(
+    house: House,
+    *,
+    role: str,
+    who: str = "",
+    name: str = "",
+    lasting: timedelta = SESSION,
+    account: str = "",
+    proved: bool = True,
+    limited: bool = False,
+    device: str = "",
+) -> str:
+    """Open a session; the token returned is shown once and kept nowhere. Blocks: call it in a thread.
+
+    `proved`: whoever gets it has just shown with their strongest proof who they are.
+    """
     token, now = secrets.token_urlsafe(32), house.now()
-    house.store.registry.open_session(digest(token), role=role, who=who, name=name, opened=now, expires=now + lasting)
+    house.store.registry.open_session(
+        digest(token),
+        role=role,
+        who=who,
+        name=name,
+        opened=now,
+        expires=now + lasting,
+        account=account,
+        proved=now if proved else None,
+        limited=limited,
+        device=device,
+    )
     return token
 
 
@@ -258,6 +344,22 @@ def set_cookie(response: Response, house: House, role: str, token: str, lasting:
     )
 
 
+KNOWN_COOKIE, KNOWN_LASTS = "checkpoint-known", timedelta(days=180)
+
+
+def known_of(request: Request) -> str:
+    """What a browser shows that has signed in before."""
+    house = house_of(request)
+    return request.cookies.get(f"__Host-{KNOWN_COOKIE}" if house.secure else KNOWN_COOKIE, "")[:400]
+
+
+def set_known(response: Response, house: House, known: str) -> None:
+    """Let a browser be known again when its session has ended: then others' guesses do not make its people wait."""
+    name = f"__Host-{KNOWN_COOKIE}" if house.secure else KNOWN_COOKIE
+    age = int(KNOWN_LASTS.total_seconds())
+    response.set_cookie(name, known, max_age=age, path="/", secure=house.secure, httponly=True, samesite="strict")
+
+
 async def end_session(request: Request, response: Response) -> None:
     """End the session that a request's cookie opened, here and in the browser."""
     house = house_of(request)
@@ -266,75 +368,3 @@ async def end_session(request: Request, response: Response) -> None:
     if token:
         await run_in_threadpool(house.store.registry.close_session, digest(token))
     response.delete_cookie(name, path="/", secure=house.secure, httponly=True, samesite="lax")
-
-
-# -- passwords --------------------------------------------------------------------------------------------------------
-
-MAX_PASSWORD_CHARS = 200
-_HASHER = PasswordHasher()
-
-
-@cache
-def _no_account() -> str:
-    """Verified against when there is no such account, so that the time taken does not tell. Made when first asked for:
-    it costs as much as it is meant to, and most starts never need it."""
-    return _HASHER.hash(secrets.token_urlsafe(16))
-
-
-def first_passwords(store: Store, given: str = "") -> dict[str, str]:
-    """Give every role that has no password yet one of its own, or the one `given` for a demonstration.
-
-    Returns those made now, by role, to be printed once.
-    """
-    made: dict[str, str] = {}
-    for role in WITH_PASSWORD:
-        if store.registry.password(role) is None:
-            made[role] = given or readable_password()
-            store.registry.set_password(role, _HASHER.hash(made[role]))
-    return made
-
-
-def readable_password() -> str:
-    """A password of 74 random bits that can be read aloud: five groups of three, no letter mistaken for another."""
-    letters = "abcdefghjkmnpqrstuvwxyz23456789"
-    return "-".join("".join(secrets.choice(letters) for _ in range(3)) for _ in range(5))
-
-
-def account_of(store: Store, role: str, who: str) -> str:
-    """The account whose password opens a role: a carrier's or laboratory's own where it has one, else the role's."""
-    own = f"{role}:{who}"
-    return own if who and store.registry.password(own) is not None else role
-
-
-def sign_in(house: House, role: str, password: str, *, name: str = "", office: str = "") -> str | None:
-    """A session's token, or None when the password does not fit. Slow by intent: call it in a thread.
-
-    A coordinator acts under the pseudonym of the `name`; a carrier or laboratory is the `office` it says it is, a carrier by
-    the name in its requests.
-    """
-    known = role in WITH_PASSWORD
-    # An unknown role takes as long to refuse as a wrong password.
-    account = account_of(house.store, role, office) if known else COORDINATOR
-    if not password_fits(house.store, account, password[:MAX_PASSWORD_CHARS]) or not known:
-        return None
-    who = desk_member(house.store, name) if role == COORDINATOR and name else office or role
-    return open_session(house, role=role, who=who, name=name)
-
-
-def desk_member(store: Store, name: str) -> str:
-    """The pseudonym under which somebody acts at a desk: a member of staff whom no kiosk lets in, one for a name."""
-    for member in store.registry.staff(active=None):
-        if member.name == name and not member.pin:
-            return member.id
-    member = store.registry.add_staff(name, "")
-    store.registry.change_staff(member.id, active=False)
-    return member.id
-
-
-def password_fits(store: Store, account: str, password: str) -> bool:
-    """Whether this is the account's password. Slow by intent: call it in a thread."""
-    held = store.registry.password(account)
-    try:
-        return _HASHER.verify(held or _no_account(), password) and held is not None
-    except (VerifyMismatchError, InvalidHashError):
-        return False

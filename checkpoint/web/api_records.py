@@ -5,7 +5,6 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from functools import partial
 from typing import TypeVar
 
 from starlette.concurrency import run_in_threadpool
@@ -26,12 +25,10 @@ from checkpoint.core.passes import normal_plate
 from checkpoint.granting import Granted, Settled, Unknown
 from checkpoint.store.registry import StaffMember
 from checkpoint.ui import texts
-from checkpoint.web import access
-from checkpoint.web.access import ANYONE, CARRIER, COORDINATOR, LABORATORY, Rule, caller_of, digest
-from checkpoint.web.api import Command, answer, body_of, faulty, json_of, malformed, too_many, unreadable
+from checkpoint.web.access import CARRIER, COORDINATOR, LABORATORY, Rule, caller_of, digest
+from checkpoint.web.api import Command, answer, body_of, faulty, json_of, malformed, unreadable
 from checkpoint.web.devices import bind_device, may_be_named, new_tracker
 from checkpoint.web.house import House, house_of
-from checkpoint.web.limits import GUESSES
 from checkpoint.web.page import language_of
 from checkpoint.web.problems import Problem
 from checkpoint.wish import MAX_NAME_CHARS, Fault, Faulty, Person, Wish, one_form
@@ -39,18 +36,6 @@ from checkpoint.wish import MAX_NAME_CHARS, Fault, Faulty, Person, Wish, one_for
 T = TypeVar("T")
 KIOSK_TOKEN_LASTS = timedelta(days=3)
 RESULTS_BYTES = 4 * 1024 * 1024
-
-
-class SignIn(Command, frozen=True):
-    """A role and its password; `name` is whoever answers for what the program does, `office` the carrier or laboratory.
-
-    A carrier must say which it is: it asks for its own trucks only.
-    """
-
-    role: str
-    password: str
-    name: str = ""
-    office: str = ""
 
 
 class CrewMember(Command, frozen=True):
@@ -102,26 +87,6 @@ class Answering(Command, frozen=True):
     """What is done about a warning."""
 
     answer: str
-
-
-async def session(request: Request) -> Response:
-    """Open a session for a program; its token goes into `Authorization: Bearer`."""
-    house = house_of(request)
-    asked = await body_of(request, SignIn)
-    throttled = f"sign-in {asked.role[:20]} {request.client.host if request.client else ''}"
-    wait = house.throttle.wait(throttled)
-    if wait:
-        raise too_many(request, wait)
-    name, office = one_form(asked.name), one_form(asked.office)
-    if asked.role == CARRIER and not 1 <= len(office) <= MAX_NAME_CHARS:
-        raise faulty(request, Faulty([Fault("$.office", "fault.name", most=MAX_NAME_CHARS)]))
-    work = partial(access.sign_in, house, asked.role, asked.password, name=name[:MAX_NAME_CHARS], office=office[:MAX_NAME_CHARS])
-    token = await run_in_threadpool(work)
-    if token is None:
-        house.throttle.failed(throttled)
-        raise Problem(401, "wrong-password")
-    house.throttle.succeeded(throttled)
-    return answer({"token": token})
 
 
 # -- passes -------------------------------------------------------------------------------------------------------------
@@ -333,7 +298,6 @@ async def answer_warning(request: Request) -> Response:
 
 _DESK = (COORDINATOR,)
 ROUTES = (
-    Rule("/api/v1/session", ("POST",), session, (ANYONE,), body_bytes=4 * 1024, rate=GUESSES),
     Rule("/api/v1/pass-requests", ("POST",), ask, (CARRIER, COORDINATOR)),
     Rule("/api/v1/pass-requests/{request}/grant", ("POST",), grant, _DESK),
     Rule("/api/v1/pass-requests/{request}/refuse", ("POST",), refuse, _DESK),

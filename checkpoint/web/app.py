@@ -28,7 +28,7 @@ from checkpoint.web.hub import Hub
 from checkpoint.web.meters import Meters
 from checkpoint.web.problems import Ours, Problem, on_http, on_problem
 from checkpoint.web.routes import TABLE
-from checkpoint.web.throttle import Throttle
+from checkpoint.web.throttle import Guessing, Throttle
 
 
 def create_app(
@@ -41,6 +41,7 @@ def create_app(
     public_url: str = "http://127.0.0.1:8000",
     front_end: Path | None = None,
     edge: Edge | None = None,
+    second_factor: bool = False,
 ) -> Starlette:
     """The server over an open store. Without a `watch` it makes its own, and starts and stops it with the application;
     one that is given belongs to the giver (who had it publish to `hub`). So do `chores`, and nobody else starts them."""
@@ -62,6 +63,8 @@ def create_app(
         limits=edge.limits,
         meters=(meters := Meters()),
         metrics_token=edge.metrics_token,
+        guessing=Guessing(store.registry, now),
+        second_factor=second_factor,
         public_url=public_url.rstrip("/"),
         front_end=front_end or Path(sys.prefix, "front-end", "node_modules"),
     )

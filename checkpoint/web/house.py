@@ -21,12 +21,13 @@ if TYPE_CHECKING:
     from checkpoint.web.hub import Hub
     from checkpoint.web.limits import Limits
     from checkpoint.web.meters import Meters
-    from checkpoint.web.throttle import Throttle
+    from checkpoint.web.throttle import Guessing, Throttle
 
 
 @dataclass(frozen=True, kw_only=True)
 class House:
-    """The parts of one running server. `public_url` is how phones reach it, without a slash at its end."""
+    """The parts of one running server. `public_url` is how phones reach it, without a slash at its end; `second_factor`:
+    administrators and coordinators must have one."""
 
     store: Store
     intake: Intake
@@ -40,7 +41,9 @@ class House:
     throttle: Throttle
     limits: Limits
     meters: Meters
+    guessing: Guessing
     public_url: str
+    second_factor: bool = False
     front_end: Path = field(default_factory=lambda: Path("front-end"))
     metrics_token: str = ""
 

@@ -7,6 +7,7 @@ what machines send all day comes first.
 from __future__ import annotations
 
 from checkpoint.web import (
+    api_accounts,
     api_offices,
     api_positions,
     api_records,
@@ -19,6 +20,7 @@ from checkpoint.web import (
     driver_link,
     driver_reads,
     health,
+    join,
     journeys,
     lab,
     loops,
@@ -39,6 +41,7 @@ TABLE: tuple[Rule, ...] = (
     *health.ROUTES,
     *STATIC,
     *sign_in.ROUTES,
+    *join.ROUTES,
     *board.ROUTES,
     *journeys.ROUTES,
     *passes.ROUTES,
@@ -50,6 +53,7 @@ TABLE: tuple[Rule, ...] = (
     *aside.ROUTES,
     *lab.ROUTES,
     *api_records.ROUTES,
+    *api_accounts.ROUTES,
     *api_offices.ROUTES,
     *api_trucks.ROUTES,
     *driver_link.ROUTES,

@@ -1,74 +1,146 @@
-"""Signing in and out: a role, its password, and the name of whoever sits there."""
+"""Signing in and out: a sign-in name and its passphrase, a code where the account has one, or a passkey in place of all."""
 
 from __future__ import annotations
 
 from functools import partial
+from typing import Any
 from urllib.parse import urlsplit
 
+import msgspec
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from checkpoint.ui import clock, texts
-from checkpoint.web import access
-from checkpoint.web.access import ANYONE, WITH_PASSWORD, Rule, caller_of
+from checkpoint.ui import Texts, clock, texts
+from checkpoint.web import access, passkeys, signing
+from checkpoint.web.access import ANYONE, HOME, Rule, caller_of
+from checkpoint.web.api import Command, answer, body_of, too_many
 from checkpoint.web.house import house_of
 from checkpoint.web.limits import GUESSES
 from checkpoint.web.page import language_of, render
-from checkpoint.wish import one_form
+from checkpoint.web.problems import Problem
+from checkpoint.web.signing import Admitted, CodeWanted, Refused
+from checkpoint.web.visitor import Visitor, visitor_of
 
-# Where each role begins its day.
-HOME = {access.COORDINATOR: "/", access.CARRIER: "/passes", access.LABORATORY: "/lab"}
+ANSWER_BYTES = 16 * 1024
+
+
+class PasskeyAnswer(Command, frozen=True):
+    """What a browser says for a device: the token of the question, the device's answer, and where to go on to."""
+
+    token: str
+    credential: dict[str, Any]
+    next: str = ""
 
 
 async def page(request: Request) -> Response:
     """The sign-in page."""
-    return _page(request, note="sign-in.signed-out" if "out" in request.query_params else "")
+    return _page(request, note=next((f"sign-in.{key}" for key in ("out", "joined") if key in request.query_params), ""))
 
 
-def _page(
-    request: Request, *, mistake: str = "", note: str = "", role: str = "", name: str = "", office: str = "", status: int = 200
-) -> Response:
+def _page(request: Request, *, mistake: str = "", note: str = "", name: str = "", next_: str = "", status: int = 200) -> Response:
     t = texts(language_of(request))
     return render(
         request,
         "sign_in.html",
         status=status,
-        roles=WITH_PASSWORD,
-        role=role,
         name=name,
-        office=office,
         mistake=mistake,
         note=t(note) if note else "",
-        next=request.query_params.get("next", ""),
+        next=next_ or request.query_params.get("next", ""),
+        passkeys=passkeys.possible(house_of(request).public_url),
     )
 
 
+def _code_page(request: Request, wanted: CodeWanted, next_: str, mistake: str = "", status: int = 200) -> Response:
+    return render(
+        request, "sign_in_code.html", status=status, ticket=wanted.ticket, kinds=wanted.kinds, next=next_, mistake=mistake
+    )
+
+
+def visitor(request: Request) -> Visitor:
+    """Who stands at the door, with what their browser shows."""
+    return visitor_of(request, access.known_of(request))
+
+
+def refused_words(refused: Refused, t: Texts) -> str:
+    """Why somebody was not let in, and what to do."""
+    return t(f"sign-in.{refused.key}", **({"wait": clock.span(refused.wait, t)} if refused.key == "too-many" else {}))
+
+
+def refused_status(refused: Refused) -> int:
+    """The status that goes with a refusal."""
+    return 429 if refused.key == "too-many" else 401
+
+
 async def sign_in(request: Request) -> Response:
-    """Take role, name and password; answer with a session, or say what is wrong."""
+    """Take name and passphrase; answer with a session, ask for a code, or say what is wrong."""
     house, t = house_of(request), texts(language_of(request))
     form = await request.form()
-    role, name, office, password = (one_form(str(form.get(key, ""))) for key in ("role", "name", "office", "password"))
-    given = {"role": role, "name": name[:60], "office": office[:60]}
-    if not 1 <= len(name) <= 60:
-        return _page(request, mistake=t("sign-in.name-wanted"), status=422, **given)
-    if role == access.CARRIER and not 1 <= len(office) <= 60:
-        return _page(request, mistake=t("sign-in.office-wanted"), status=422, **given)
-    throttled = f"sign-in {role[:20]} {request.client.host if request.client else ''}"
-    wait = house.throttle.wait(throttled)
-    if wait:
-        return _page(request, mistake=t("sign-in.throttled", wait=clock.span(wait, t)), status=429, **given)
-    token = await run_in_threadpool(partial(access.sign_in, house, role, password, name=name, office=office))
-    if token is None:
-        house.throttle.failed(throttled)
-        return _page(request, mistake=t("sign-in.wrong"), status=401, **given)
-    house.throttle.succeeded(throttled)
-    response = RedirectResponse(_own_path(str(form.get("next", ""))) or HOME[role], 303)
-    access.set_cookie(response, house, role, token)
+    name, passphrase, next_ = (str(form.get(key, "")) for key in ("name", "passphrase", "next"))
+    try:
+        done = await run_in_threadpool(partial(signing.by_passphrase, house, name, passphrase, visitor(request)))
+    except Refused as refused:
+        words, status = refused_words(refused, t), refused_status(refused)
+        return _page(request, mistake=words, status=status, name=name[:60], next_=next_)
+    return _code_page(request, done, next_) if isinstance(done, CodeWanted) else _come_in(request, done, next_)
+
+
+async def code(request: Request) -> Response:
+    """Take the code that was asked for."""
+    house, t = house_of(request), texts(language_of(request))
+    form = await request.form()
+    ticket, said, next_ = (str(form.get(key, "")) for key in ("ticket", "code", "next"))
+    try:
+        done = await run_in_threadpool(partial(signing.by_code, house, ticket, said[:60], visitor(request)))
+    except Refused as refused:
+        words, status = refused_words(refused, t), refused_status(refused)
+        if refused.key == "late":
+            return _page(request, mistake=words, status=status, next_=next_)
+        kinds = frozenset(str(form.get("kinds", "")).split())
+        return _code_page(request, CodeWanted(ticket=ticket, kinds=kinds), next_, words, status)
+    return _come_in(request, done, next_)
+
+
+async def ask_passkey(request: Request) -> Response:
+    """The question that a device signs to bring its holder in."""
+    house = house_of(request)
+    if not passkeys.possible(house.public_url):
+        raise Problem(409, "no-passkeys")
+    return answer(await run_in_threadpool(signing.ask_passkey, house))
+
+
+async def passkey(request: Request) -> Response:
+    """Take a device's answer; the page goes on to where it is told."""
+    house, asked = house_of(request), await body_of(request, PasskeyAnswer)
+    try:
+        done = await run_in_threadpool(partial(signing.by_passkey, house, asked.token, asked.credential, visitor(request)))
+    except Refused as refused:
+        raise passkey_problem(request, refused) from None
+    there = own_path(asked.next) or HOME[done.role]
+    return _with_cookies(request, Response(msgspec.json.encode({"next": there}), media_type="application/json"), done)
+
+
+def passkey_problem(request: Request, refused: Refused) -> Problem:
+    """Why a device's answer was not taken, for the page's script to show."""
+    if refused.key == "too-many":
+        return too_many(request, refused.wait)
+    return Problem(401, "wrong-passkey")
+
+
+def _come_in(request: Request, done: Admitted, next_: str) -> Response:
+    there = "/account" if done.limited else own_path(next_) or HOME[done.role]
+    return _with_cookies(request, RedirectResponse(there, 303), done)
+
+
+def _with_cookies(request: Request, response: Response, done: Admitted) -> Response:
+    house = house_of(request)
+    access.set_cookie(response, house, done.role, done.token, access.LASTING[done.role])
+    access.set_known(response, house, done.known)
     return response
 
 
-def _own_path(text: str) -> str:
+def own_path(text: str) -> str:
     """A path of our own to go on to, or nothing: never another site's address."""
     parts = urlsplit(text)
     plain = not parts.scheme and not parts.netloc and text.startswith("/") and not text.startswith(("//", "/\\"))
@@ -77,14 +149,23 @@ def _own_path(text: str) -> str:
 
 async def sign_out(request: Request) -> Response:
     """End the session, on the server too."""
+    house, caller = house_of(request), caller_of(request)
     response = RedirectResponse("/sign-in?out", 303)
-    if caller_of(request).way == "cookie":
+    if caller.way == "cookie":
         await access.end_session(request, response)
+        if caller.account:
+            registry, address = house.store.registry, visitor_of(request).address
+            await run_in_threadpool(
+                partial(registry.audit, "sign-out", account=caller.account, actor=caller.account, address=address)
+            )
     return response
 
 
 ROUTES = (
     Rule("/sign-in", ("GET",), page, (ANYONE,)),
-    Rule("/sign-in", ("POST",), sign_in, (ANYONE,), rate=GUESSES),
+    Rule("/sign-in", ("POST",), sign_in, (ANYONE,), body_bytes=16 * 1024, rate=GUESSES),
+    Rule("/sign-in/code", ("POST",), code, (ANYONE,), body_bytes=16 * 1024, rate=GUESSES),
+    Rule("/sign-in/passkey/ask", ("POST",), ask_passkey, (ANYONE,), body_bytes=1024, rate=GUESSES),
+    Rule("/sign-in/passkey", ("POST",), passkey, (ANYONE,), body_bytes=ANSWER_BYTES, rate=GUESSES),
     Rule("/sign-out", ("POST",), sign_out, (ANYONE,)),
 )

@@ -1,6 +1,6 @@
-"""Who may come in: passwords, sessions, personal links.
+"""Who is in: sessions, and the personal links of drivers.
 
-Tokens come here already hashed (SHA-256, hex): a copy of the database opens nothing. Passwords come as argon2 hashes.
+Tokens come here already hashed (SHA-256, hex): a copy of the database opens nothing.
 Whoever asks compares expiry with its own clock where a record says `expires`; links are checked here, because a link
 works once and that must be decided in one transaction.
 """
@@ -14,17 +14,28 @@ import msgspec
 
 from checkpoint.store.database import instant, micros
 from checkpoint.store.registry.shelf import Shelf, new_id
-from checkpoint.store.tables import Links, Passwords, Sessions
+from checkpoint.store.tables import Links, Sessions
 
 
 class Session(msgspec.Struct, frozen=True, kw_only=True):
-    """Somebody is signed in: in which role, as whom within it, under which name."""
+    """Somebody is signed in: in which role, as whom within it, under which name.
 
+    `account` is whose session it is (a driver's phone has none), `seen` when it was last used, `proved` when its holder last
+    showed with their strongest proof who they are; `limited`: it may do nothing but set up a second factor; `device` names
+    browser and system, coarsely.
+    """
+
+    token_hash: str
     role: str
     who: str
     name: str
     opened: datetime
     expires: datetime
+    account: str = ""
+    seen: datetime
+    proved: datetime | None = None
+    limited: bool = False
+    device: str = ""
 
 
 class Link(msgspec.Struct, frozen=True, kw_only=True):
@@ -40,20 +51,22 @@ class Link(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AccessShelf(Shelf):
-    """Passwords, sessions, links."""
+    """Sessions, links."""
 
-    def set_password(self, account: str, hashed: str) -> None:
-        """Put an account's password hash in the place of the last."""
-        values = {"hash": hashed, "changed_at": self._micros()}
-        insert = Passwords.insert(account=account, **values)
-        self._write(lambda: insert.on_conflict(conflict_target=[Passwords.account], update=values).execute(self._db))
-
-    def password(self, account: str) -> str | None:
-        """An account's password hash, or None when it has none."""
-        row = self._one(Passwords.select(Passwords.hash).where(Passwords.account == account))
-        return str(row["hash"]) if row is not None else None
-
-    def open_session(self, token_hash: str, *, role: str, who: str, name: str, opened: datetime, expires: datetime) -> None:
+    def open_session(
+        self,
+        token_hash: str,
+        *,
+        role: str,
+        who: str,
+        name: str,
+        opened: datetime,
+        expires: datetime,
+        account: str = "",
+        proved: datetime | None = None,
+        limited: bool = False,
+        device: str = "",
+    ) -> None:
         """Keep a session by the hash of its token; those that ran out are swept away."""
         values = {
             "token_hash": token_hash,
@@ -62,6 +75,11 @@ class AccessShelf(Shelf):
             "name": self._keys.encrypt(name, f"sessions.name:{token_hash}"),
             "opened_at": micros(opened),
             "expires_at": micros(expires),
+            "account": account,
+            "seen_at": micros(opened),
+            "proved_at": micros(proved) if proved is not None else None,
+            "limited": int(limited),
+            "device": device,
         }
 
         def work() -> None:
@@ -73,15 +91,56 @@ class AccessShelf(Shelf):
     def session(self, token_hash: str) -> Session | None:
         """The session of a token's hash, run out or not, or None."""
         row = self._one(Sessions.select().where(Sessions.token_hash == token_hash))
-        if row is None:
-            return None
+        return self._session(row) if row is not None else None
+
+    def sessions_of(self, account: str) -> list[Session]:
+        """An account's sessions, the one seen last first."""
+        query = Sessions.select().where(Sessions.account == account, Sessions.expires_at > self._micros())
+        return [self._session(row) for row in self._all(query.order_by(Sessions.seen_at.desc(), Sessions.token_hash))]
+
+    def _session(self, row: dict[str, Any]) -> Session:
         return Session(
+            token_hash=row["token_hash"],
             role=row["role"],
             who=row["who"],
-            name=self._keys.decrypt(bytes(row["name"]), f"sessions.name:{token_hash}"),
+            name=self._keys.decrypt(bytes(row["name"]), f"sessions.name:{row['token_hash']}"),
             opened=instant(row["opened_at"]),
             expires=instant(row["expires_at"]),
+            account=row["account"],
+            seen=instant(row["seen_at"] if row["seen_at"] is not None else row["opened_at"]),
+            proved=instant(row["proved_at"]) if row["proved_at"] is not None else None,
+            limited=bool(row["limited"]),
+            device=row["device"],
         )
+
+    def see_session(self, token_hash: str) -> None:
+        """Note that a session is in use."""
+        query = Sessions.update(seen_at=self._micros()).where(Sessions.token_hash == token_hash)
+        self._write(lambda: query.execute(self._db))
+
+    def renew_session(self, token_hash: str, new_hash: str, *, proved: datetime | None, limited: bool) -> bool:
+        """Give a session another token, which has just proved who holds it. False when it has ended."""
+
+        def work() -> bool:
+            row = self._one(Sessions.select().where(Sessions.token_hash == token_hash))
+            if row is None:
+                return False
+            name = self._keys.decrypt(bytes(row["name"]), f"sessions.name:{token_hash}")
+            changes = {
+                "token_hash": new_hash,
+                "name": self._keys.encrypt(name, f"sessions.name:{new_hash}"),
+                "seen_at": self._micros(),
+                "proved_at": micros(proved) if proved is not None else None,
+                "limited": int(limited),
+            }
+            return bool(Sessions.update(**changes).where(Sessions.token_hash == token_hash).execute(self._db))
+
+        return self._write(work)
+
+    def end_sessions(self, account: str, but: str = "") -> int:
+        """End all sessions of an account, but one perhaps. Returns how many there were."""
+        query = Sessions.delete().where(Sessions.account == account, Sessions.token_hash != but)
+        return int(self._write(lambda: query.execute(self._db)))
 
     def close_session(self, token_hash: str) -> None:
         """End a session."""

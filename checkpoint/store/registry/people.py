@@ -14,7 +14,7 @@ import msgspec
 
 from checkpoint.store.database import instant
 from checkpoint.store.registry.shelf import Shelf, new_id
-from checkpoint.store.tables import ApiTokens, Carriers, Laboratories, People, Staff
+from checkpoint.store.tables import Accounts, ApiTokens, Carriers, Laboratories, People, Staff
 
 _AT_ONCE = 400
 
@@ -86,7 +86,7 @@ class PeopleShelf(Shelf):
         return [self._person(row) for row in rows]
 
     def names(self, ids: Iterable[str]) -> dict[str, str]:
-        """Names by pseudonym, of people, staff and programs alike; unknown ones are left out."""
+        """Names by pseudonym, of people, staff, accounts and programs alike; unknown ones are left out."""
         wanted = set(ids)
         found = {person.id: person.name for person in self.people(wanted)}
         if len(found) < len(wanted):
@@ -95,6 +95,9 @@ class PeopleShelf(Shelf):
             row = self._one(ApiTokens.select(ApiTokens.name).where(ApiTokens.id == program))
             if row is not None:
                 found[program] = self._keys.decrypt(bytes(row["name"]), f"api_tokens.name:{program}")
+        signed = sorted(each for each in wanted if each.startswith("acc-"))
+        for row in self._all(Accounts.select(Accounts.id, Accounts.display).where(Accounts.id.in_(signed))) if signed else ():
+            found[row["id"]] = self._keys.decrypt(bytes(row["display"]), f"accounts.display:{row['id']}")
         return found
 
     def _person(self, row: dict[str, Any]) -> Person:
