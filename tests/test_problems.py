@@ -105,7 +105,7 @@ def test_too_many_tries_say_when_to_come_back(tmp_path: Path) -> None:
     store = store_in(tmp_path, clock)
     with TestClient(create_app(store, clock)) as client:
         for _ in range(6):
-            refused = client.post("/api/v1/session", json={"role": "laboratory", "password": "wrong"})
+            refused = client.post("/api/v1/session", json={"account": "laboratory", "passphrase": "wrong"})
         assert refused.status_code == 429
         assert refused.headers["retry-after"] == "2"
         assert refused.json()["type"].endswith("/problems/too-many")

@@ -67,7 +67,7 @@ async def revoke(request: Request) -> Response:
 
 DESK = (COORDINATOR,)
 ROUTES = (
-    Rule("/stations/staff/{member}/badge", ("POST",), make, DESK),
+    Rule("/stations/staff/{member}/badge", ("POST",), make, DESK, step_up=True),
     Rule("/stations/staff/{member}/badge", ("GET",), show, DESK),
     Rule("/stations/staff/{member}/badge/revoke", ("POST",), revoke, DESK),
 )

@@ -12,11 +12,13 @@ from checkpoint.store.registry import Account, NameTaken
 from checkpoint.ui import texts
 from checkpoint.web import passphrases
 from checkpoint.web.access import ANYONE, Rule
+from checkpoint.web.api import answer
 from checkpoint.web.house import house_of
 from checkpoint.web.invitations import Unfitting, accept, beside_a_factor, invited
 from checkpoint.web.limits import GUESSES
 from checkpoint.web.page import language_of, render
 from checkpoint.web.passphrases import Unfit
+from checkpoint.web.problems import Problem
 from checkpoint.web.visitor import visitor_of
 
 
@@ -35,6 +37,7 @@ def _page(
         least=passphrases.BESIDE_CHARS if beside else passphrases.ALONE_CHARS,
         most=passphrases.MOST_CHARS,
         beside=beside,
+        strength=f"{request.url.path}/strength",
     )
 
 
@@ -67,7 +70,22 @@ async def join(request: Request) -> Response:
     return _page(request, account, given, mistakes, 422)
 
 
+async def strength(request: Request) -> Response:
+    """How strong a passphrase is that whoever holds this link is about to choose."""
+    house, token = house_of(request), request.path_params["token"]
+    given = str((await request.form()).get("passphrase", ""))[: passphrases.MOST_CHARS]
+
+    def work() -> str:
+        account = invited(house, token)
+        if account is None:
+            raise Problem(410, "link-used")
+        return passphrases.strength(given, (account.name, account.display, account.office))
+
+    return answer({"strength": await run_in_threadpool(work)})
+
+
 ROUTES = (
     Rule("/join/{token}", ("GET",), page, (ANYONE,)),
     Rule("/join/{token}", ("POST",), join, (ANYONE,), body_bytes=16 * 1024, rate=GUESSES),
+    Rule("/join/{token}/strength", ("POST",), strength, (ANYONE,), body_bytes=4 * 1024),
 )

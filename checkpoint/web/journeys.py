@@ -271,6 +271,6 @@ ROUTES = (
     Rule("/vehicles/{plate}/plan.json", ("GET",), plan, SEERS),
     Rule("/journeys/{journey}", ("GET",), journey, SEERS),
     Rule("/facts/{fact}", ("GET",), fact, (COORDINATOR,)),
-    Rule("/facts/{fact}/void", ("POST",), void, (COORDINATOR,)),
-    Rule("/facts/{fact}/amend", ("POST",), amend, (COORDINATOR,)),
+    Rule("/facts/{fact}/void", ("POST",), void, (COORDINATOR,), step_up=True),
+    Rule("/facts/{fact}/amend", ("POST",), amend, (COORDINATOR,), step_up=True),
 )

@@ -199,7 +199,7 @@ DESK = (COORDINATOR,)
 ROUTES = (
     Rule("/loops", ("GET",), page, DESK),
     # A form's text grows in transit: line ends and percent signs.
-    Rule("/loops", ("POST",), publish, DESK, body_bytes=4 * MAX_DOCUMENT_BYTES),
+    Rule("/loops", ("POST",), publish, DESK, body_bytes=4 * MAX_DOCUMENT_BYTES, step_up=True),
     Rule("/loops/line", ("POST",), import_line, DESK, body_bytes=MAX_LINE_BYTES),
     Rule("/loops/{loop}/{version:int}", ("GET",), one, DESK),
 )

@@ -24,6 +24,8 @@ PAGES.globals["menu"] = (
     ("stations", "/stations", ("coordinator",)),
     ("aside", "/aside", ("coordinator",)),
     ("lab", "/lab", ("laboratory",)),
+    ("accounts", "/accounts", ("administrator",)),
+    ("audit", "/audit", ("administrator",)),
     ("api", "/tokens", ("administrator", "coordinator", "carrier", "laboratory")),
 )
 

@@ -286,6 +286,6 @@ ROUTES = (
     Rule("/passes/requests/{request}/refuse", ("POST",), refuse, DESK),
     Rule("/passes/{pass_id}", ("GET",), one, SEERS),
     Rule("/passes/{pass_id}/sheet", ("GET",), sheet, SEERS),
-    Rule("/passes/{pass_id}/reissue", ("POST",), reissue, DESK),
-    Rule("/passes/{pass_id}/revoke", ("POST",), revoke, DESK),
+    Rule("/passes/{pass_id}/reissue", ("POST",), reissue, DESK, step_up=True),
+    Rule("/passes/{pass_id}/revoke", ("POST",), revoke, DESK, step_up=True),
 )

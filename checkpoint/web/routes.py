@@ -7,6 +7,8 @@ what machines send all day comes first.
 from __future__ import annotations
 
 from checkpoint.web import (
+    account,
+    accounts,
     api_accounts,
     api_offices,
     api_positions,
@@ -16,6 +18,7 @@ from checkpoint.web import (
     aside,
     badges,
     board,
+    confirm,
     driver,
     driver_link,
     driver_reads,
@@ -42,6 +45,9 @@ TABLE: tuple[Rule, ...] = (
     *STATIC,
     *sign_in.ROUTES,
     *join.ROUTES,
+    *confirm.ROUTES,
+    *account.ROUTES,
+    *accounts.ROUTES,
     *board.ROUTES,
     *journeys.ROUTES,
     *passes.ROUTES,

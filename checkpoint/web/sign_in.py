@@ -165,7 +165,7 @@ ROUTES = (
     Rule("/sign-in", ("GET",), page, (ANYONE,)),
     Rule("/sign-in", ("POST",), sign_in, (ANYONE,), body_bytes=16 * 1024, rate=GUESSES),
     Rule("/sign-in/code", ("POST",), code, (ANYONE,), body_bytes=16 * 1024, rate=GUESSES),
-    Rule("/sign-in/passkey/ask", ("POST",), ask_passkey, (ANYONE,), body_bytes=1024, rate=GUESSES),
+    Rule("/sign-in/passkey/ask", ("POST",), ask_passkey, (ANYONE,), body_bytes=1024),
     Rule("/sign-in/passkey", ("POST",), passkey, (ANYONE,), body_bytes=ANSWER_BYTES, rate=GUESSES),
     Rule("/sign-out", ("POST",), sign_out, (ANYONE,)),
 )

@@ -174,9 +174,9 @@ async def bind(request: Request) -> Response:
 DESK = (COORDINATOR,)
 ROUTES = (
     Rule("/stations", ("GET",), page, DESK),
-    Rule("/stations/kiosks", ("POST",), place_kiosk, DESK),
-    Rule("/stations/kiosks/{kiosk}/close", ("POST",), close_kiosk, DESK),
-    Rule("/stations/kiosks/{kiosk}/renew", ("POST",), renew_kiosk, DESK),
+    Rule("/stations/kiosks", ("POST",), place_kiosk, DESK, step_up=True),
+    Rule("/stations/kiosks/{kiosk}/close", ("POST",), close_kiosk, DESK, step_up=True),
+    Rule("/stations/kiosks/{kiosk}/renew", ("POST",), renew_kiosk, DESK, step_up=True),
     Rule("/stations/staff", ("POST",), add_staff, DESK),
     Rule("/stations/staff/{member}", ("POST",), change_staff, DESK),
     Rule("/stations/devices", ("POST",), bind, DESK),

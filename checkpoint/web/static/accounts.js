@@ -13,6 +13,27 @@ for (const field of document.querySelectorAll("[data-passphrase]")) {
     input.focus();
   });
   input.form?.addEventListener("submit", () => (input.type = "password"));
+  if (field.dataset.strengthAt) estimated(input, field.querySelector("[data-strength]"), field.dataset.strengthAt);
+}
+
+// Asked of the server a moment after the last key: it knows the lists of common passphrases, and looks at the account's own names.
+function estimated(input, place, path) {
+  let timer = 0;
+  input.addEventListener("input", () => {
+    clearTimeout(timer);
+    timer = setTimeout(async () => {
+      const asked = input.value;
+      let strength = "";
+      if (asked) {
+        const body = new URLSearchParams({ passphrase: asked });
+        const answer = await fetch(path, { method: "POST", body, headers: { Accept: "application/json" } }).catch(() => null);
+        strength = answer?.ok ? (await answer.json()).strength : "";
+      }
+      if (asked !== input.value) return;
+      place.textContent = strength ? `${place.dataset.said}${place.dataset[strength]}` : "";
+      place.className = `hint strength strength-${strength || "none"}`;
+    }, 400);
+  });
 }
 
 // -- passkeys --
