@@ -12,6 +12,7 @@ import os
 import sys
 from collections.abc import Callable, Coroutine, Sequence
 from getpass import getpass
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,6 +29,7 @@ from checkpoint.ui import Texts, texts
 if TYPE_CHECKING:
     _Commands = argparse._SubParsersAction[argparse.ArgumentParser]
 
+_KEYS = ("issuer", "kiosk", "encryption")
 DONE, NO, ASKED_WRONGLY, IN_THE_WAY = range(4)
 _DATUMS: dict[str, Datum] = {"wgs84": "WGS-84", "gcj02": "GCJ-02"}
 Command = Callable[[argparse.Namespace, Texts], int]
@@ -97,6 +99,15 @@ def parser(t: Texts) -> argparse.ArgumentParser:
     line.add_argument("file", type=Path, metavar="FILE.gpx", help=t("cli.help.gpx-file"))
     line.add_argument("--datum", choices=tuple(_DATUMS), default="wgs84", help=t("cli.help.datum"))
     kiosks = group("kiosk")
+    keys = group("keys")
+    add("keys list", _in_shell("keys", "listed"), keys)
+    for verb, kinds in (("make", ("issuer", "encryption")), ("rotate", _KEYS), ("revoke", _KEYS)):
+        one = add(f"keys {verb}", _in_shell("keys", verb), keys)
+        one.add_argument("kind", choices=kinds, help=t("cli.help.keys-kind"))
+        if verb != "make":
+            one.add_argument("name", nargs="?", default="", metavar="KEY", help=t("cli.help.keys-name"))
+        if verb == "revoke":
+            one.add_argument("--reissue", action="store_true", help=t("cli.help.keys-reissue"))
     token = add("kiosk token", kiosk_token, kiosks)
     token.add_argument("station", metavar="STATION", help=t("cli.help.station"))
     token.add_argument("--account", default="coordinator", metavar="NAME", help=t("cli.help.account-name"))
@@ -105,6 +116,22 @@ def parser(t: Texts) -> argparse.ArgumentParser:
     accounts = group("account")
     add("account first-link", account_first_link, accounts)
     return top
+
+
+def _in_shell(theme: str, name: str) -> Command:
+    """A command of `checkpoint.shell`, which is read only when it is asked for: the store behind it takes its time."""
+
+    def command(asked: argparse.Namespace, t: Texts) -> int:
+        from checkpoint.shell.ground import InTheWay
+
+        try:
+            done: int = getattr(import_module(f"checkpoint.shell.{theme}"), name)(asked, t)
+        except InTheWay as error:
+            print(error, file=sys.stderr)
+            return IN_THE_WAY
+        return done
+
+    return command
 
 
 def _fleet_options(parser: argparse.ArgumentParser, t: Texts) -> None:

@@ -21,7 +21,7 @@ from checkpoint.core.facts import Fact, PassGranted, PassRefused, PassRequested,
 from checkpoint.core.journey import PassState, fold_passes
 from checkpoint.core.loop import Loop
 from checkpoint.store import Store
-from checkpoint.store.registry import Link
+from checkpoint.store.registry import Issuer, Link
 from checkpoint.wish import Fault, Faulty, Person, Wish, checked, words
 
 Entropy = Callable[[int], bytes]
@@ -341,6 +341,16 @@ class PassOffice:
         expires = min(grant.expires, self._now() + LINK_LASTS)
         registry.add_link(token_hash(token), person=grant.crew[0], pass_id=grant.pass_id, expires=expires)
         return token
+
+    def sealed_with(self, issuer: Issuer) -> list[PassState]:
+        """The passes that still count, or will, and may be in the field under an issuer's seal: those whose newest generation was
+        granted before the key stopped sealing. Which of them were shown or printed meanwhile, nobody knows."""
+        now = self._now()
+        book = Book(r.fact for r in self._store.facts_of_kind("PassGranted", "PassRevoked", "CrewJoined", "Voided", "Amended"))
+        vehicles = {f.what.vehicle for f in book.all() if isinstance(f.what, PassGranted)}
+        until = issuer.retired_at or now
+        states = [state for vehicle in sorted(vehicles) for state in fold_passes(book, vehicle)]
+        return [state for state in states if state.closed_at > now and state.granted_at <= until]
 
     # -- showing --------------------------------------------------------------------------------------------------------
 

@@ -59,6 +59,7 @@ HOUSE: dict[str, set[str]] = {
     },
     # the shell, and what plays before the house instead of living in it
     "checkpoint.cli": {"checkpoint", "httpx"},
+    "checkpoint.shell": {"checkpoint"},
     "checkpoint.serving": {
         "checkpoint.backup", "checkpoint.chores", "checkpoint.config", "checkpoint.ports", "checkpoint.store",
         "checkpoint.watch", "checkpoint.web", "checkpoint.wire", "starlette", "uvicorn",

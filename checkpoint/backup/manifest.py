@@ -85,10 +85,10 @@ def read(backup: Path) -> Manifest:
 
 def believe(backup: Path, manifest: Manifest, keys: Keys, newest_schema: int) -> None:
     """Raise `Unusable` unless this installation's key stamped the manifest, we know its schema, and its file is what it says."""
-    if manifest.held.key_mark != keys.mark("check", "").hex():
+    if not any(version.mark("check", "").hex() == manifest.held.key_mark for version in keys.versions):
         raise Unusable("foreign", backup=str(backup))
-    made = keys.stamp("backup", manifest.body()).hex()
-    if not hmac.compare_digest(made.encode(), manifest.stamp.encode()):
+    made = (proof.stamp("backup", manifest.body()).hex() for proof in keys.proving)
+    if not any(hmac.compare_digest(each.encode(), manifest.stamp.encode()) for each in made):
         raise Unusable("altered", backup=str(backup), file=FILE)
     if manifest.held.schema > newest_schema:
         raise Unusable("newer", backup=str(backup))

@@ -20,7 +20,7 @@ from checkpoint.backup.manifest import Manifest
 from checkpoint.backup.proving import DATABASE, opened, proved, unpacked
 from checkpoint.store import BroughtBack
 from checkpoint.store.copying import is_open_elsewhere, sync
-from checkpoint.store.keys import KEY_FILE
+from checkpoint.store.keys import KEY_FILE, load
 
 _GROWING = ".restoring-"
 # A database is these files; without the first the others are leavings.
@@ -94,7 +94,11 @@ def _free(place: Path, move_aside: bool) -> None:
 
 
 def _same_key(standing: Path, ours: Path) -> None:
-    if standing.exists() and standing.read_bytes().strip() != ours.read_bytes().strip():
+    """A key file that stands here already must open what is brought back: it may have newer versions, and has this one."""
+    if not standing.exists():
+        return
+    here, there = (load(path.parent, create=False).versions for path in (standing, ours))
+    if not {version.name for version in there} <= {version.name for version in here}:
         raise InTheWay("other-key", standing)
 
 

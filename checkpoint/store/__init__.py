@@ -31,6 +31,7 @@ from checkpoint.store.registry import Kiosk, Registry
 from checkpoint.store.removal import remove_aside, remove_facts
 from checkpoint.store.restored import BroughtBack, Lost
 from checkpoint.store.room import Headroom, Room
+from checkpoint.store.rotation import Standing, encrypt_anew, standing
 from checkpoint.store.signals import RECORD, SharedSignals, Signals
 from checkpoint.store.sqlite import open_sqlite
 from checkpoint.store.tally import Tally
@@ -150,8 +151,9 @@ class Store:
         return cls(database, key_folder or where.parent, now, headroom)
 
     def _check_key(self) -> None:
-        mark = self._keys.mark("check", "").hex()
-        if self.registry.first_setting(_KEY_CHECK, mark) != mark:
+        mark = self._keys.mark("check", "")
+        known = self.registry.first_setting(_KEY_CHECK, mark.hex())
+        if not self._keys.is_ours(bytes.fromhex(known), "check", ""):
             raise WrongKey(f"{keys.KEY_FILE} is not the key of this database")
 
     def close(self) -> None:
@@ -348,8 +350,8 @@ class Store:
             prev = bytes.fromhex(entry.prev)
         except ValueError:
             return False
-        made = told_stamp(self._keys, entry.witness, entry.seq or 0, prev, entry.raw)
-        return hmac.compare_digest(made.encode(), stamp.encode())
+        made = (told_stamp(proof, entry.witness, entry.seq or 0, prev, entry.raw) for proof in self._keys.proving)
+        return any(hmac.compare_digest(each.encode(), stamp.encode()) for each in made)
 
     def bring_back(self, taken_at: datetime, backup: str = "") -> BroughtBack:
         """Say that this record was brought back from a backup taken then (`backup`: its manifest's SHA-256), and make it fit
@@ -407,7 +409,27 @@ class Store:
 
     def aside_counts(self) -> dict[str, int]:
         """How much is set aside, by why."""
-        return {str(why): int(count) for why, count in self._db.rows("SELECT why, count(*) FROM aside GROUP BY why")}
+        return {
+            str(why): int(count)
+            for why, count in self._db.rows("SELECT why, count(*) FROM aside WHERE removed_at IS NULL GROUP BY why")
+        }
+
+    # -- the key file ---------------------------------------------------------------------------------------------------
+
+    def key_versions(self) -> tuple[str, ...]:
+        """The versions of the secret in the key file by their names, the newest last."""
+        return tuple(version.name for version in self._keys.versions)
+
+    def key_standing(self) -> list[Standing]:
+        """What each version of the secret is still needed for."""
+        return standing(self._db, self._keys)
+
+    def encrypt_anew(self, say: Callable[[str, int], None]) -> int:
+        """Put every encrypted value and every mark under the newest version of the secret; stopped, it goes on where it was.
+        Returns how many were changed. No server may be running."""
+        done = encrypt_anew(self._db, self._writer, self._keys, say)
+        self.registry.set_setting(_KEY_CHECK, self._keys.mark("check", "").hex())
+        return done
 
     # -- what leaves ---------------------------------------------------------------------------------------------------
 

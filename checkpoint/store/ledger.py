@@ -26,7 +26,7 @@ import msgspec
 from checkpoint.core.facts import Fact, Malformed, decode, encode, subjects
 from checkpoint.store.concern import Concern
 from checkpoint.store.database import Database, StorageFailed, instant, micros
-from checkpoint.store.keys import Keys
+from checkpoint.store.keys import Keys, Proof
 
 log = logging.getLogger(__name__)
 ZERO = bytes(32)
@@ -157,13 +157,13 @@ def link_hash(prev: bytes, seq: int, raw: bytes) -> bytes:
     return hashlib.sha256(prev + seq.to_bytes(8) + raw).digest()
 
 
-def seal_of(keys: Keys, *parts: object) -> bytes:
+def seal_of(keys: Keys | Proof, *parts: object) -> bytes:
     """The seal over the values of a row, in their order."""
     return keys.seal("\x1f".join(p.hex() if isinstance(p, bytes) else str(p) for p in parts).encode())
 
 
 def row_seal(
-    keys: Keys,
+    keys: Keys | Proof,
     number: int,
     fact_id: str,
     witness: str,
@@ -179,7 +179,7 @@ def row_seal(
     return seal_of(keys, number, fact_id, witness, seq, own, kind, at, recorded_at, mark)
 
 
-def told_stamp(keys: Keys, witness: str, seq: int, prev: bytes, raw: bytes) -> str:
+def told_stamp(keys: Keys | Proof, witness: str, seq: int, prev: bytes, raw: bytes) -> str:
     """The stamp under a link that is told to kiosks, hex: over its witness, its place in the chain, and its exact bytes."""
     return keys.stamp("told", f"{witness}|{seq}|{link_hash(prev, seq, raw).hex()}".encode()).hex()
 
@@ -190,7 +190,15 @@ def left_id(fact_id: str) -> str:
 
 
 def removal_seal(
-    keys: Keys, number: int, name: str, witness: str, seq: int, prev: bytes, own: bytes, recorded_at: int, removed_at: int
+    keys: Keys | Proof,
+    number: int,
+    name: str,
+    witness: str,
+    seq: int,
+    prev: bytes,
+    own: bytes,
+    recorded_at: int,
+    removed_at: int,
 ) -> bytes:
     """The seal over a row whose body left; `name` is what stays of its id."""
     return seal_of(keys, "left", number, name, witness, seq, prev, own, recorded_at, removed_at)

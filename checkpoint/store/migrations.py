@@ -349,6 +349,10 @@ MIGRATIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
             "CREATE INDEX audit_account ON audit (account)",
         ),
     ),
+    (
+        "revoked issuers",
+        ("ALTER TABLE issuers ADD COLUMN revoked_at BIGINT",),
+    ),
 )
 
 

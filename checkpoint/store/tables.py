@@ -80,6 +80,7 @@ class Issuers(Table):
     private_key = p.BlobField()
     created_at = p.BigIntegerField()
     retired_at = p.BigIntegerField(null=True)
+    revoked_at = p.BigIntegerField(null=True)
 
 
 class Serials(Table):

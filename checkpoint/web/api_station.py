@@ -214,7 +214,7 @@ def _page(house: House, kiosk_id: str, after: int, limit: int) -> Page:
         server_time=house.now(),
         people=tuple(Named(p.id, p.name) for p in store.registry.people(house.feed.people(loops))),
         staff=tuple(OnDuty(s.id, s.name, s.pin, s.badge) for s in store.registry.staff()),
-        issuers=tuple(Trusted(i.key_id, i.public_key.hex()) for i in store.registry.issuers()),
+        issuers=tuple(Trusted(i.key_id, i.public_key.hex()) for i in store.registry.trusted_issuers()),
         station=kiosk.station,
         kiosk=kiosk.id,
         head=held_to(store.head(kiosk.witness)),

@@ -16,12 +16,14 @@ from checkpoint.store.tables import Issuers, PassSeeds, Serials, Settings
 
 
 class Issuer(msgspec.Struct, frozen=True, kw_only=True):
-    """A key that seals passes, by its public half (raw, 32 bytes). A retired one seals no more and is trusted still."""
+    """A key that seals passes, by its public half (raw, 32 bytes). A retired one seals no more and is trusted still; a revoked
+    one is trusted no more: what it sealed is not genuine."""
 
     key_id: str
     public_key: bytes
     created_at: datetime
     retired_at: datetime | None = None
+    revoked_at: datetime | None = None
 
 
 class IssuingShelf(Shelf):
@@ -35,13 +37,18 @@ class IssuingShelf(Shelf):
                 public_key=bytes(row["public_key"]),
                 created_at=instant(row["created_at"]),
                 retired_at=instant(row["retired_at"]) if row["retired_at"] is not None else None,
+                revoked_at=instant(row["revoked_at"]) if row["revoked_at"] is not None else None,
             )
             for row in self._all(Issuers.select().order_by(Issuers.created_at, Issuers.key_id))
         ]
 
     def trusted_keys(self) -> dict[str, Ed25519PublicKey]:
         """The keys that passes are read with, by key id."""
-        return {issuer.key_id: Ed25519PublicKey.from_public_bytes(issuer.public_key) for issuer in self.issuers()}
+        return {issuer.key_id: Ed25519PublicKey.from_public_bytes(issuer.public_key) for issuer in self.trusted_issuers()}
+
+    def trusted_issuers(self) -> list[Issuer]:
+        """The issuers whose passes are genuine: all that were not revoked."""
+        return [issuer for issuer in self.issuers() if issuer.revoked_at is None]
 
     def sealing_key(self) -> Ed25519PrivateKey:
         """The key that seals passes now: the newest that is not retired. The first is made when there is none."""
@@ -64,10 +71,30 @@ class IssuingShelf(Shelf):
         """Make a new key that seals from now on; those before are retired, and trusted still. Returns its key id."""
 
         def work() -> str:
-            Issuers.update(retired_at=self._micros()).where(Issuers.retired_at.is_null()).execute(self._db)
+            self._retire(Issuers.retired_at.is_null())
             return self._insert_issuer()
 
         return self._write(work)
+
+    def revoke_issuer(self, name: str) -> bool:
+        """Trust a key no more; when it was the one that seals, another is made. False when it is unknown or revoked already."""
+
+        def work() -> bool:
+            self._retire((Issuers.key_id == name) & Issuers.retired_at.is_null())
+            query = Issuers.update(revoked_at=self._micros()).where(Issuers.key_id == name, Issuers.revoked_at.is_null())
+            done = bool(query.execute(self._db))
+            if self._one(Issuers.select(Issuers.key_id).where(Issuers.retired_at.is_null())) is None:
+                self._insert_issuer()
+            return done
+
+        return self._write(work)
+
+    def _retire(self, which: Any) -> None:
+        """Let keys seal no more. Their private halves have no more use, and are gone."""
+        for row in self._all(Issuers.select(Issuers.key_id).where(which)):
+            gone = self._keys.encrypt("", f"issuers.private_key:{row['key_id']}")
+            change = Issuers.update(retired_at=self._micros(), private_key=gone)
+            change.where(Issuers.key_id == row["key_id"]).execute(self._db)
 
     def _insert_issuer(self) -> str:
         taken = {row["key_id"] for row in self._all(Issuers.select(Issuers.key_id))}
