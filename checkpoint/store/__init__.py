@@ -152,7 +152,7 @@ class Store:
 
     def _check_key(self) -> None:
         mark = self._keys.mark("check", "")
-        known = self.registry.first_setting(_KEY_CHECK, mark.hex())
+        known = self.registry.setting_once(_KEY_CHECK, mark.hex())
         if not self._keys.is_ours(bytes.fromhex(known), "check", ""):
             raise WrongKey(f"{keys.KEY_FILE} is not the key of this database")
 

@@ -8,7 +8,6 @@ The transaction is `BEGIN IMMEDIATE`: one that reads first and writes later is r
 
 from __future__ import annotations
 
-import os
 import threading
 import weakref
 from collections.abc import Iterable, Iterator, Sequence
@@ -20,6 +19,7 @@ import apsw
 import peewee
 from playhouse.apsw_ext import APSWDatabase
 
+from checkpoint.store import copying
 from checkpoint.store.database import Database, StorageBusy, StorageFailed, StorageFull
 
 # FULL: with NORMAL a power cut loses acknowledged commits. The cache is 16 MiB for each connection.
@@ -114,34 +114,19 @@ class Sqlite(Database, APSWDatabase):  # type: ignore[misc]
         self.run(statement)
 
     def before_migrating(self, first: int) -> None:
-        """Keep a copy of the whole file beside it, as it was before that step."""
+        """Keep a copy of the whole file beside it, as it was before that step. It gets its name once it is whole."""
+        copied = self._path.with_name(f"{self._path.name}.before-{first:03}")
+        draft = copied.with_name(f"{copied.name}.new")
         try:
-            self._keep_copy(self._path.with_name(f"{self._path.name}.before-{first:03}"))
-        except (OSError, apsw.Error) as error:
+            draft.unlink(missing_ok=True)
+            copying.copy(self._path, draft)
+            draft.replace(copied)
+            copying.sync(copied.parent)
+            kept = sorted(self._path.parent.glob(f"{self._path.name}.before-[0-9][0-9][0-9]"))
+            for old in kept[:-COPIES_KEPT]:
+                old.unlink()
+        except (OSError, StorageFailed) as error:
             raise StorageFailed(f"no copy could be kept before the database is changed: {error}") from error
-
-    def _keep_copy(self, copy: Path) -> None:
-        # Whole or not at all: it gets its name once it is on the disk.
-        draft = copy.with_name(f"{copy.name}.new")
-        draft.unlink(missing_ok=True)
-        os.close(os.open(draft, os.O_CREAT | os.O_WRONLY, 0o600))
-        # A connection of its own sees what was committed last, and nobody commits while we hold the lock.
-        source, target = apsw.Connection(str(self._path), flags=apsw.SQLITE_OPEN_READONLY), apsw.Connection(str(draft))
-        try:
-            with target.backup("main", source, "main") as backup:
-                backup.step()
-        finally:
-            target.close()
-            source.close()
-        with draft.open("rb") as written:
-            os.fsync(written.fileno())
-        draft.replace(copy)
-        folder = os.open(copy.parent, os.O_RDONLY)
-        os.fsync(folder)
-        os.close(folder)
-        kept = sorted(self._path.parent.glob(f"{self._path.name}.before-[0-9][0-9][0-9]"))
-        for old in kept[:-COPIES_KEPT]:
-            old.unlink()
 
     # -- peewee -----------------------------------------------------------------------------------------------------------
 

@@ -155,12 +155,3 @@ class IssuingShelf(Shelf):
         change: dict[str, Any] = {"value": value}
         insert = Settings.insert(name=name, value=value)
         self._write(lambda: insert.on_conflict(conflict_target=[Settings.name], update=change).execute(self._db))
-
-    def first_setting(self, name: str, value: str) -> str:
-        """A setting that is given once and for all: the text of whoever came first."""
-        known = self.setting(name)
-        if not known:
-            insert = Settings.insert(name=name, value=value)
-            self._write(lambda: insert.on_conflict(conflict_target=[Settings.name], action="ignore").execute(self._db))
-            known = self.setting(name)
-        return known
