@@ -140,7 +140,9 @@ class FixesTaken(msgspec.Struct, frozen=True, kw_only=True):
 _Seq = Annotated[int, msgspec.Meta(ge=1, le=2**53)]
 
 
-class _Sent(msgspec.Struct, frozen=True):
+class SentLink(msgspec.Struct, frozen=True):
+    """A link of a kiosk's chain as it is sent: the fact in the exact bytes that were hashed."""
+
     seq: _Seq
     prev: str
     hash: str
@@ -148,19 +150,25 @@ class _Sent(msgspec.Struct, frozen=True):
     again: bool = False
 
 
-class _Head(msgspec.Struct, frozen=True):
+class SignedHead(msgspec.Struct, frozen=True):
+    """The head of a kiosk's chain, signed by the kiosk."""
+
     seq: _Seq
     hash: str
     signature: str
 
 
-class _Batch(msgspec.Struct, frozen=True):
+class Batch(msgspec.Struct, frozen=True):
+    """What a kiosk hands in at once."""
+
     entries: tuple[msgspec.Raw, ...] = ()
-    head: _Head | None = None
+    head: SignedHead | None = None
     sent_at: datetime | None = None
 
 
-class _ToldBack(msgspec.Struct, frozen=True):
+class ToldBack(msgspec.Struct, frozen=True):
+    """A fact that a kiosk was told and tells back, with the stamp it came with."""
+
     number: int
     seq: _Seq
     prev: str
@@ -168,11 +176,15 @@ class _ToldBack(msgspec.Struct, frozen=True):
     fact: msgspec.Raw
 
 
-class _ToldBackAll(msgspec.Struct, frozen=True):
-    facts: tuple[_ToldBack, ...]
+class ToldBackAll(msgspec.Struct, frozen=True):
+    """What a kiosk tells back."""
+
+    facts: tuple[ToldBack, ...]
 
 
-class _Result(msgspec.Struct, frozen=True):
+class SentResult(msgspec.Struct, frozen=True):
+    """One result as a laboratory writes it; `result` and `test` in any of the words of `RESULTS` and `TESTS`."""
+
     accession: str
     test: str
     result: str
@@ -183,7 +195,9 @@ class _Result(msgspec.Struct, frozen=True):
     received_at: datetime | None = None
 
 
-class _Results(msgspec.Struct, frozen=True):
+class SentResults(msgspec.Struct, frozen=True):
+    """What a laboratory hands in at once; each item is read for itself."""
+
     results: tuple[msgspec.Raw, ...]
 
 
@@ -246,7 +260,7 @@ class Intake:
     def begin_batch(self, kiosk: Kiosk, body: bytes) -> Begun:
         """The first half of `take_batch`: read, and handed to the writer. Whoever has no thread to wait with waits for
         `taken` in their own way, and then calls `finish_batch`."""
-        batch = _decoded(body, _Batch, "$")
+        batch = _decoded(body, Batch, "$")
         if len(batch.entries) > MOST_ENTRIES:
             raise Malformed(f"at most {MOST_ENTRIES} entries at once wanted - at `$.entries`")
         entries = [_entry_of(kiosk, raw) for raw in batch.entries]
@@ -309,7 +323,7 @@ class Intake:
     def take_returned(self, kiosk: Kiosk, body: bytes) -> list[ReturnedFact]:
         """Take in what a kiosk was told and we have lost since (`POST /api/v1/returned`), answered in its order. Raises
         `Malformed`. The stamp under each shows that we held it, whoever witnessed it."""
-        told = _decoded(body, _ToldBackAll, "$").facts
+        told = _decoded(body, ToldBackAll, "$").facts
         if len(told) > MOST_ENTRIES:
             raise Malformed(f"at most {MOST_ENTRIES} facts at once wanted - at `$.facts`")
         answers = {one.number: ReturnedFact(number=one.number, state="refused") for one in told}
@@ -333,14 +347,14 @@ class Intake:
     def take_results(self, laboratory: str, body: bytes) -> list[ResultTaken]:
         """Take in a laboratory's results (`POST /api/v1/lab/results`), answered in their order. Raises `Malformed`."""
         witness = f"lab:{laboratory}"
-        items = _decoded(body, _Results, "$").results
+        items = _decoded(body, SentResults, "$").results
         if len(items) > MOST_ENTRIES:
             raise Malformed(f"at most {MOST_ENTRIES} results at once wanted - at `$.results`")
         entries, accessions = [], []
         for i, raw in enumerate(items):
             received = bytes(raw)
             try:
-                sent = _decoded(received, _Result, f"$.results[{i}]")
+                sent = _decoded(received, SentResult, f"$.results[{i}]")
                 accessions.append(sent.accession)
                 fact = _result_fact(laboratory, witness, sent, f"$.results[{i}]")
             except Malformed as error:
@@ -441,7 +455,7 @@ def held_to(head: Head | None) -> HeldTo:
     return HeldTo(seq=head.seq, hash=head.hash.hex()) if head is not None else HeldTo(seq=0, hash="")
 
 
-def _told_entry(kiosk: Kiosk, told: _ToldBack, fact: Fact) -> Entry:
+def _told_entry(kiosk: Kiosk, told: ToldBack, fact: Fact) -> Entry:
     raw = bytes(told.fact)
     try:
         own = link_hash(bytes.fromhex(told.prev), told.seq, raw).hex()
@@ -468,7 +482,7 @@ def _entry_of(kiosk: Kiosk, raw: msgspec.Raw) -> Entry:
     """One of a kiosk's entries. What cannot be read keeps its place in the chain as far as that can be read."""
     whole = bytes(raw)
     try:
-        sent = _decoded(whole, _Sent, "$")
+        sent = _decoded(whole, SentLink, "$")
     except Malformed as error:
         named = _named(whole)
         return Entry(
@@ -503,7 +517,7 @@ def _key(public_key: bytes) -> Ed25519PublicKey:
     return Ed25519PublicKey.from_public_bytes(public_key)
 
 
-def _signed_head(kiosk: Kiosk, head: _Head | None, entries: Sequence[Entry]) -> Signed | None:
+def _signed_head(kiosk: Kiosk, head: SignedHead | None, entries: Sequence[Entry]) -> Signed | None:
     """The head of the kiosk's chain, its signature verified. Raises `Refused`."""
     if head is None:
         if entries:
@@ -525,7 +539,7 @@ def _signed_head(kiosk: Kiosk, head: _Head | None, entries: Sequence[Entry]) -> 
     return Signed(head.seq, head.hash, signature)
 
 
-def _result_fact(laboratory: str, witness: str, sent: _Result, path: str) -> Fact:
+def _result_fact(laboratory: str, witness: str, sent: SentResult, path: str) -> Fact:
     result = RESULTS.get(sent.result.strip()) or RESULTS.get(sent.result.strip().lower())
     if result is None:
         raise Malformed(f"negative, positive, grey or invalid wanted - at `{path}.result`")

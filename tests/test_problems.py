@@ -32,7 +32,7 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
 
 REFUSALS: tuple[tuple[str, str, dict[str, Any], int, str], ...] = (
     ("GET", "/api/v1/nowhere", {}, 404, "not-found"),
-    ("GET", "/api", {}, 404, "not-found"),
+    ("GET", "/api/v2/facts", {}, 404, "not-found"),
     ("PATCH", "/api/v1/vehicles", {}, 405, "method"),
     ("GET", "/api/v1/facts", {}, 405, "method"),
     ("OPTIONS", "/api/v1/loops", {}, 405, "method"),

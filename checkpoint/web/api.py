@@ -53,6 +53,17 @@ class Wrong(msgspec.Struct, frozen=True):
     what: str
 
 
+class Refusal(msgspec.Struct, frozen=True, kw_only=True):
+    """A problem document (RFC 9457), as the API's document shows it; `problems.answer` writes it."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    instance: str
+    errors: tuple[Wrong, ...] = ()
+
+
 async def json_of(request: Request) -> bytes:
     """The request's body, which says that it is JSON or nothing at all. Raises `Problem` 415."""
     said, _, parameters = request.headers.get("content-type", "").partition(";")

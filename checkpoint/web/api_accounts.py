@@ -16,6 +16,7 @@ from checkpoint.store.registry import NameTaken
 from checkpoint.web import signing
 from checkpoint.web.access import ADMINISTRATOR, ANYONE, WITH_ACCOUNT, Rule, caller_of, digest
 from checkpoint.web.api import Command, answer, body_of, faulty, too_many
+from checkpoint.web.api_answers import AccountAdded, InvitationAccepted, SessionEnded, SessionOpened
 from checkpoint.web.house import house_of
 from checkpoint.web.invitations import INVITATION_LASTS, Unfitting, accept, invite, link_of
 from checkpoint.web.limits import GUESSES
@@ -73,13 +74,13 @@ async def open_session(request: Request) -> Response:
         if refused.key == "too-many":
             raise too_many(request, refused.wait) from None
         raise Problem(401, "wrong-code" if refused.key == "wrong-code" else "wrong-passphrase") from None
-    return answer({"token": admitted.token})
+    return answer(SessionOpened(token=admitted.token))
 
 
 async def end_session(request: Request) -> Response:
     """End the session that the request came with."""
     await run_in_threadpool(house_of(request).store.registry.close_session, caller_of(request).session)
-    return answer({})
+    return answer(SessionEnded())
 
 
 async def add_account(request: Request) -> Response:
@@ -96,7 +97,7 @@ async def add_account(request: Request) -> Response:
     except NameTaken:
         raise Problem(409, "name-taken") from None
     link = link_of(house.public_url, token)
-    return answer({"id": account.id, "invitation": token, "link": link, "expires": house.now() + INVITATION_LASTS})
+    return answer(AccountAdded(id=account.id, invitation=token, link=link, expires=house.now() + INVITATION_LASTS))
 
 
 async def accept_invitation(request: Request) -> Response:
@@ -114,7 +115,7 @@ async def accept_invitation(request: Request) -> Response:
         raise Problem(409, "name-taken") from None
     if account is None:
         raise Problem(410, "link-used")
-    return answer({"id": account})
+    return answer(InvitationAccepted(id=account))
 
 
 def _unfitting(request: Request, unfit: Unfitting) -> Problem:

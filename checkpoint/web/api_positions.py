@@ -23,6 +23,7 @@ from checkpoint.store import StorageFull
 from checkpoint.web import bounds
 from checkpoint.web.access import ANYONE, Rule
 from checkpoint.web.api import answer
+from checkpoint.web.api_answers import PositionTaken
 from checkpoint.web.devices import Known, heard, known_as
 from checkpoint.web.house import House, house_of
 from checkpoint.web.limits import FIXES, UNBOUND
@@ -51,7 +52,7 @@ async def take_osmand(request: Request) -> Response:
         fixes = tuple(msgspec.structs.replace(fix, device=known.device) for fix in message.fixes)
         message = msgspec.structs.replace(message, device=known.device, fixes=fixes)
     await run_in_threadpool(_take, house, message, received, received_at)
-    return answer({"device": message.device, "fixes": len(message.fixes), "trouble": message.trouble})
+    return answer(PositionTaken(device=message.device, fixes=len(message.fixes), trouble=message.trouble))
 
 
 def _recognised(house: House, message: osmand.Message, at: datetime) -> Known | None:

@@ -27,6 +27,19 @@ from checkpoint.store.registry import StaffMember
 from checkpoint.ui import texts
 from checkpoint.web.access import CARRIER, COORDINATOR, LABORATORY, Rule, caller_of, digest
 from checkpoint.web.api import Command, answer, body_of, faulty, json_of, malformed, unreadable
+from checkpoint.web.api_answers import (
+    DeviceTaken,
+    KioskPlaced,
+    LoopTaken,
+    PassAsked,
+    PassEnded,
+    PassGiven,
+    PassReissued,
+    RequestRefused,
+    ResultsTaken,
+    StaffTaken,
+    WarningTaken,
+)
 from checkpoint.web.devices import bind_device, may_be_named, new_tracker
 from checkpoint.web.house import House, house_of
 from checkpoint.web.page import language_of
@@ -107,7 +120,7 @@ async def ask(request: Request) -> Response:
         expires=asked.expires,
     )
     try:
-        return answer({"request": await run_in_threadpool(house_of(request).office.request, wish, caller.by)})
+        return answer(PassAsked(request=await run_in_threadpool(house_of(request).office.request, wish, caller.by)))
     except Faulty as error:
         raise faulty(request, error) from None
 
@@ -123,7 +136,7 @@ async def grant(request: Request) -> Response:
         return done, house.office.sheet_text(done.pass_id)
 
     done, sheet = await decided(request, "no-request", work)
-    return answer({"pass_id": done.pass_id, "link": link_of(house, done), "sheet": sheet})
+    return answer(PassGiven(pass_id=done.pass_id, link=link_of(house, done), sheet=sheet))
 
 
 async def reissue(request: Request) -> Response:
@@ -131,7 +144,7 @@ async def reissue(request: Request) -> Response:
     house, by = house_of(request), caller_of(request).by
     pass_id = request.path_params["pass_id"]
     done = await decided(request, "no-pass", lambda: house.office.reissue(pass_id, by))
-    return answer({"pass_id": done.pass_id, "generation": done.generation, "link": link_of(house, done)})
+    return answer(PassReissued(pass_id=done.pass_id, generation=done.generation, link=link_of(house, done)))
 
 
 async def refuse(request: Request) -> Response:
@@ -139,7 +152,7 @@ async def refuse(request: Request) -> Response:
     office, by, why = house_of(request).office, caller_of(request).by, await body_of(request, Why)
     asked = request.path_params["request"]
     await decided(request, "no-request", lambda: office.refuse(asked, why.reason, by))
-    return answer({"request": asked, "state": "refused"})
+    return answer(RequestRefused(request=asked))
 
 
 async def revoke(request: Request) -> Response:
@@ -147,7 +160,7 @@ async def revoke(request: Request) -> Response:
     office, by, why = house_of(request).office, caller_of(request).by, await body_of(request, Why)
     pass_id = request.path_params["pass_id"]
     await decided(request, "no-pass", lambda: office.revoke(pass_id, why.reason, by))
-    return answer({"pass_id": pass_id, "state": "revoked"})
+    return answer(PassEnded(pass_id=pass_id))
 
 
 async def decided(request: Request, unknown: str, work: Callable[[], T]) -> T:
@@ -187,7 +200,7 @@ async def publish(request: Request) -> Response:
     held = await run_in_threadpool(_held, house, fact)
     if held is not None and isinstance(held.what, LoopPublished) and held.what.document != body.decode():
         raise Problem(409, "version-taken", loop=loop.id, version=loop.version)
-    return answer({"loop": loop.id, "version": loop.version})
+    return answer(LoopTaken(loop=loop.id, version=loop.version))
 
 
 def _held(house: House, fact: Fact) -> Fact | None:
@@ -215,9 +228,9 @@ async def bind(request: Request) -> Response:
         raise faulty(request, Faulty(faults))
     if not device:
         device, found = await run_in_threadpool(new_tracker, house, vehicle, caller_of(request))
-        return answer({"device": device, "vehicle": vehicle, "key": found.key, "address": found.address, "link": found.link})
+        return answer(DeviceTaken(device=device, vehicle=vehicle, key=found.key, address=found.address, link=found.link))
     await run_in_threadpool(bind_device, house, device, vehicle, caller_of(request))
-    return answer({"device": device, "vehicle": vehicle})
+    return answer(DeviceTaken(device=device, vehicle=vehicle))
 
 
 async def place_kiosk(request: Request) -> Response:
@@ -234,7 +247,7 @@ async def place_kiosk(request: Request) -> Response:
     kiosk = await run_in_threadpool(work)
     if kiosk is None:
         raise faulty(request, Faulty([Fault("$.station", "fault.station", station=asked.station[:MAX_NAME_CHARS])]))
-    return answer({"kiosk": kiosk, "token": token, "expires": house.now() + KIOSK_TOKEN_LASTS})
+    return answer(KioskPlaced(kiosk=kiosk, token=token, expires=house.now() + KIOSK_TOKEN_LASTS))
 
 
 async def add_staff(request: Request) -> Response:
@@ -257,7 +270,7 @@ async def add_staff(request: Request) -> Response:
         return house.store.registry.add_staff(name, sealed)
 
     member = await run_in_threadpool(work)
-    return answer({"id": member.id, "name": member.name})
+    return answer(StaffTaken(id=member.id, name=member.name))
 
 
 # -- results, warnings ------------------------------------------------------------------------------------------------------
@@ -270,7 +283,7 @@ async def results(request: Request) -> Response:
         taken = await run_in_threadpool(house.intake.take_results, laboratory, await json_of(request))
     except Malformed as error:
         raise unreadable(request, error) from None
-    return answer({"results": taken})
+    return answer(ResultsTaken(results=tuple(taken)))
 
 
 async def answer_warning(request: Request) -> Response:
@@ -293,7 +306,7 @@ async def answer_warning(request: Request) -> Response:
 
     if not await run_in_threadpool(work):
         raise Problem(404, "no-warning")
-    return answer({"warning": warning, "state": "answered"})
+    return answer(WarningTaken(warning=warning))
 
 
 _DESK = (COORDINATOR,)

@@ -20,6 +20,7 @@ from checkpoint.intake import HeldTo, Missing, ReturnedFact, held_to, missing
 from checkpoint.version import VERSION
 from checkpoint.web.access import ANYONE, KIOSK, Rule, caller_of, digest
 from checkpoint.web.api import Command, answer, body_of, faulty, json_of, too_many, unreadable
+from checkpoint.web.api_answers import KeyRenewed
 from checkpoint.web.house import House, house_of
 from checkpoint.web.limits import GUESSES, STATIONS
 from checkpoint.web.problems import Problem
@@ -89,7 +90,7 @@ class Trusted(msgspec.Struct, frozen=True):
     public_key: str
 
 
-class Page(msgspec.Struct, frozen=True, kw_only=True):
+class FeedPage(msgspec.Struct, frozen=True, kw_only=True):
     """One page of the feed. The lists are whole on every page and stand in the place of those before.
 
     `head` and `gaps` say what is held of the kiosk's own chain, `lost` which numbers it should tell back to `/api/v1/returned`.
@@ -201,13 +202,13 @@ def _number(request: Request, name: str, default: int) -> int:
     return int(text) if text.isascii() and text.isdecimal() and len(text) < 16 else default
 
 
-def _page(house: House, kiosk_id: str, after: int, limit: int) -> Page:
+def _page(house: House, kiosk_id: str, after: int, limit: int) -> FeedPage:
     store = house.store
     kiosk = store.registry.kiosk(kiosk_id)
     assert kiosk is not None  # the gate found it by its key a moment ago, and kiosks are closed, never removed
     loops = [loop for loop, versions in store.loops().all().items() if any(v.station(kiosk.station) for v in versions)]
     told, cursor, more = house.feed.page(loops, after, limit)
-    return Page(
+    return FeedPage(
         facts=tuple(ToldFact(r.number, msgspec.Raw(r.raw), r.seq, r.prev.hex(), store.told_stamp(r)) for r in told),
         cursor=cursor,
         more=more,
@@ -255,7 +256,7 @@ async def renew(request: Request) -> Response:
         raise faulty(request, Faulty(faults))
     if not await run_in_threadpool(house.store.registry.renew_key, kiosk.id, asked.key_hash):
         raise Problem(404, "no-kiosk")
-    return answer({"kiosk": kiosk.id, "server_time": house.now()})
+    return answer(KeyRenewed(kiosk=kiosk.id, server_time=house.now()))
 
 
 ROUTES = (

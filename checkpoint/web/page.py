@@ -26,7 +26,7 @@ PAGES.globals["menu"] = (
     ("lab", "/lab", ("laboratory",)),
     ("accounts", "/accounts", ("administrator",)),
     ("audit", "/audit", ("administrator",)),
-    ("api", "/tokens", ("administrator", "coordinator", "carrier", "laboratory")),
+    ("api", "/api", ("administrator", "coordinator", "carrier", "laboratory")),
 )
 
 

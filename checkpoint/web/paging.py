@@ -105,8 +105,8 @@ def seen(
 ) -> Response:
     """A struct as the answer, or 304 to whoever has it. `modified` is when it last changed, where that is known; the fields
     `besides` are told, and not asked whether they changed."""
-    told = msgspec.json.encode(body)
-    tag = f'"{_digest(told)}"'
+    written = msgspec.json.encode(body)
+    tag = f'"{_digest(written)}"'
     apart = set(besides)
     if apart:  # the same thing, though not the same bytes
         asked = {name: value for name, value in msgspec.structs.asdict(body).items() if name not in apart}
@@ -114,9 +114,19 @@ def seen(
     carried = {"ETag": tag, "Cache-Control": "private, no-cache", "Vary": "Authorization, Cookie", **(headers or {})}
     if modified is not None:
         carried["Last-Modified"] = format_datetime(modified.replace(microsecond=0), usegmt=True)
+    return _answered(request, written, tag, carried, modified)
+
+
+def told(request: Request, body: bytes, headers: Mapping[str, str]) -> Response:
+    """JSON that is written already as the answer, or 304 to whoever has it."""
+    tag = f'"{_digest(body)}"'
+    return _answered(request, body, tag, {"ETag": tag, "Cache-Control": "no-cache", **headers}, None)
+
+
+def _answered(request: Request, body: bytes, tag: str, headers: Mapping[str, str], modified: datetime | None) -> Response:
     if _has_it(request, tag, modified):
-        return Response(status_code=304, headers=carried)
-    return Response(told, media_type="application/json", headers=carried)
+        return Response(status_code=304, headers=headers)
+    return Response(body, media_type="application/json", headers=headers)
 
 
 def _digest(told: bytes) -> str:

@@ -11,6 +11,7 @@ from checkpoint.web import (
     accounts,
     api_accounts,
     api_offices,
+    api_pages,
     api_positions,
     api_records,
     api_station,
@@ -67,4 +68,5 @@ TABLE: tuple[Rule, ...] = (
     *driver_reads.ROUTES,
     *problem_pages.ROUTES,
     *tokens.ROUTES,
+    *api_pages.routes_over(lambda: TABLE),
 )
