@@ -22,8 +22,8 @@ from tests.desk import Desk
 # Fields whose values are made anew each time.
 MADE = frozenset(
     {
-        "anchor", "badge", "crew", "id", "installation", "invitation", "key", "key_id", "kiosk", "link", "pass_id", "person", "pin", "prev",
-        "public_key", "request", "secret", "sheet", "stamp", "token", "webhook",
+        "anchor", "badge", "crew", "id", "installation", "invitation", "key", "key_id", "kiosk", "link", "pass_id", "person",
+        "pin", "prev", "public_key", "request", "secret", "sheet", "stamp", "token", "webhook",
     }
 )  # fmt: skip
 # Who calls, where several may.
