@@ -293,6 +293,12 @@ class Intake:
             server_time=self._now(),
         )
 
+    def heard(self, kiosk: Kiosk, program: str) -> None:
+        """A kiosk asked for something, with this version of its program. Kept now and then: it would cost a commit each time."""
+        now = self._now()
+        if program != kiosk.program or kiosk.seen_at is None or now - kiosk.seen_at > _SEEN_EVERY:
+            self._store.registry.kiosk_seen(kiosk.id, None, program)
+
     def _permitted(self, kiosk: Kiosk, entry: Entry) -> Entry:
         """The entry itself, or the same bytes to be set aside because this kiosk may not say that."""
         fact = entry.fact

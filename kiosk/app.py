@@ -25,6 +25,7 @@ from starlette.staticfiles import StaticFiles
 from checkpoint.core import enrolling
 from checkpoint.logs import Logged
 from checkpoint.ui import LANGUAGES, STATIC, pick_language, texts
+from checkpoint.version import VERSION
 from kiosk import scanner
 from kiosk.deeds import AnyDeed
 from kiosk.link import NotEnrolled
@@ -316,4 +317,4 @@ async def _hurry(request: Request) -> Response:
 
 
 async def _livez(_: Request) -> Response:
-    return JSONResponse({"ok": True})
+    return JSONResponse({"ok": True, "program": VERSION})

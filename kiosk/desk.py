@@ -575,6 +575,7 @@ class Desk:
                 names=known.people,
                 depth=self._outbox.depth(),
                 disk=self._outbox.disk,
+                server_program=self._outbox.setting("server_program"),
                 aside=tuple(self._outbox.aside()),
                 link=self._link_state(),
                 lists_age_s=self._lists_age_s(now),

@@ -92,6 +92,7 @@ class Screen:
     names: dict[str, str]
     depth: Depth
     disk: Disk
+    server_program: str
     aside: tuple[SetAside, ...]
     link: LinkState
     lists_age_s: int | None

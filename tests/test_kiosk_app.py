@@ -16,6 +16,7 @@ import pytest
 from PIL import Image
 from starlette.testclient import TestClient
 
+from checkpoint.version import VERSION
 from kiosk.app import create_app
 from kiosk.scanner import MAX_BYTES
 from kiosk.station import open_kiosk
@@ -39,7 +40,7 @@ def page(g: Ground) -> Iterator[TestClient]:
 
 @pytest.mark.parametrize("host", ["localhost:8100", "127.0.0.1:8100", "[::1]:8100", "LOCALHOST"])
 def test_this_machine_is_let_in_by_its_own_names(page: TestClient, host: str) -> None:
-    assert page.get("/livez", headers={"Host": host}).json() == {"ok": True}
+    assert page.get("/livez", headers={"Host": host}).json() == {"ok": True, "program": VERSION}
 
 
 @pytest.mark.parametrize("host", ["evil.example", "localhost.evil.example", "127.0.0.1.nip.io:8100", "192.168.1.4:8100", "[", ""])

@@ -25,11 +25,13 @@ from checkpoint.granting import PassOffice
 from checkpoint.store import Store
 from checkpoint.store.keys import KEY_FILE
 from checkpoint.store.restored import LEAP, SERIALS_LEAP
-from checkpoint.web.access import digest
+from checkpoint.version import VERSION
+from checkpoint.web.access import ADMINISTRATOR, COORDINATOR, digest, open_session
 from checkpoint.web.app import create_app
 from kiosk.deeds import Enter, Leave
 from kiosk.link import LineDown
 from kiosk.station import open_kiosk
+from kiosk.web.render import page as rendered
 from tests.seeds import seeds
 from tests.station import SERVER, Ground, ground
 
@@ -314,3 +316,73 @@ def test_over_a_bad_line_all_of_it_comes_back(tmp_path: Path, seed: int) -> None
             assert any(isinstance(f.what, PassRevoked) for f in store.facts_of(f"pass:{number}"))
             assert store.verify().ok
             assert len(store.returned()) == len({r.recorded.fact.id for r in store.returned()})
+
+
+def test_the_page_says_what_came_back_from_whom_and_what_is_missing(g: Ground, tmp_path: Path) -> None:
+    number = g.pass_()
+    g.pull()
+    g.store.registry.add_kiosk("rest-1", digest("quiet"), g.clock() + timedelta(days=1))
+    quiet = open_kiosk(tmp_path / "quiet", g.clock, transport=g.line)
+    quiet.enrol("quiet", SERVER)
+    quiet.link.pull_once()
+    copy = copied(g, tmp_path / "copy")
+    scanned(g, number)
+    settle(g)
+    g.clock.forward(minutes=1)
+    with brought_back(g, copy) as store:
+        house = g.line.server.app.state.house  # type: ignore[attr-defined]
+
+        def page(role: str = COORDINATOR, lang: str = "en") -> str:
+            headers = {"Authorization": f"Bearer {open_session(house, role=role, who=role)}", "Accept-Language": lang}
+            answered = g.line.server.get("/restored", headers=headers)
+            assert answered.status_code == 200
+            return answered.text
+
+        assert "Nothing has come back yet" in page()
+        g.clock.forward(minutes=1)
+        settle(g)
+        enrolled = quiet.outbox.enrolment
+        assert enrolled is not None
+        said = page()
+        assert f"Facts that came back: {len(store.returned())}" in said
+        assert said.count("sent again by its witness") == len(store.returned()) > 2
+        assert f"Kiosk {enrolled.kiosk} has not been heard from since" in said
+        assert "/facts/" in said
+        assert "/facts/" not in page(ADMINISTRATOR)
+        assert "由见证方补发" in page(lang="zh")
+        quiet.link.pull_once()
+        assert "Nothing is known to be missing" in page()
+    quiet.close()
+
+
+def test_who_runs_another_version_is_seen_on_both_ends(g: Ground) -> None:
+    house = g.line.server.app.state.house  # type: ignore[attr-defined]
+    headers = {"Authorization": f"Bearer {open_session(house, role=COORDINATOR, who='c')}", "Accept-Language": "en"}
+    enrolled = g.kiosk.outbox.enrolment
+    assert enrolled is not None
+    assert [k.program for k in g.store.registry.kiosks()] == [VERSION]
+    assert "(server: " not in g.server.get("/stations", headers=headers).text
+    old = {"Authorization": f"Bearer {enrolled.bearer}", "User-Agent": "checkpoint-kiosk"}
+    assert g.server.get("/api/v1/feed", headers=old).status_code == 200
+    assert f"version 0.1.0 (server: {VERSION})" in g.server.get("/stations", headers=headers).text
+    assert g.server.get("/livez").json()["program"] == VERSION
+    assert f"Version {VERSION}" in rendered("strip.html", g.kiosk.desk.screen(), "en")
+    assert "Both go on working" not in rendered("strip.html", g.kiosk.desk.screen(), "en")
+    g.kiosk.outbox.keep(server_program="9.0.0")
+    assert "the server 9.0.0" in rendered("strip.html", g.kiosk.desk.screen(), "en")
+
+
+def test_a_record_brought_back_in_silence_is_not_ready(g: Ground, tmp_path: Path) -> None:
+    copy = copied(g, tmp_path / "copy")
+    scanned(g, g.pass_())
+    settle(g)
+
+    def record() -> bool:
+        checks = g.line.server.get("/readyz").json()["checks"]
+        return bool(next(check["ok"] for check in checks if check["name"] == "record"))
+
+    with brought_back(g, copy, marked=False):
+        assert record()
+        with pytest.raises(LineDown):
+            g.kiosk.link.pull_once()
+        assert not record()

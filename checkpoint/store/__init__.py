@@ -113,6 +113,8 @@ class Store:
         self._ledger = Ledger(self._db, self._keys)
         # A record is brought back while no server runs: it is read once.
         self.lost = restored.lost(self._ledger)
+        # Whether somebody showed that they have read further than the record goes: it was brought back, and nobody said so.
+        self.went_back = False
         self.installation = self.registry.setting_once(_INSTALLATION, secrets.token_hex(8))
         self._positions = Positions(self._db)
         self.traces = Traces(self._db, self._writer)

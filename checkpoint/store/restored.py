@@ -28,7 +28,11 @@ SERIALS_FROM = "serials_from"
 
 # What is spent, and how. `:now` is the instant in microseconds.
 SPENT: tuple[tuple[str, str], ...] = (
-    ("sessions", "DELETE FROM sessions"),
+    # A driver's phone stays bound: its pass must open at the next gate.
+    ("sessions", "DELETE FROM sessions WHERE role <> 'driver'"),
+    ("invitations", "UPDATE invitations SET used_at = :now WHERE used_at IS NULL"),
+    ("recovery-codes", "UPDATE recovery_codes SET used_at = :now WHERE used_at IS NULL"),
+    ("challenges", "DELETE FROM challenges"),
     ("links", "UPDATE links SET closed_at = :now WHERE used_at IS NULL AND closed_at IS NULL"),
     ("kiosk-tokens", "UPDATE kiosks SET token_hash = NULL WHERE token_hash IS NOT NULL"),
 )

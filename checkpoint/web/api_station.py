@@ -187,14 +187,16 @@ async def feed(request: Request) -> Response:
     then be given twice and the kiosk would not be told of them, so that it is told nothing, and its lists grow old in sight.
     """
     after, limit = _number(request, "after", 0), _number(request, "limit", 500)
-    last = await run_in_threadpool(house_of(request).store.last_number)
-    if after > last:
-        log.error(
-            "%s has read up to %s and the record ends at %s: `checkpoint restored mark`", caller_of(request).who, after, last
-        )
-        raise Problem(409, "went-back")
-    page = await run_in_threadpool(_page, house_of(request), caller_of(request).who, after, min(max(limit, 1), MOST_TOLD))
-    return answer(page)
+    program = _program(request.headers.get("User-Agent", ""))
+    return answer(
+        await run_in_threadpool(_page, house_of(request), caller_of(request).who, after, min(max(limit, 1), MOST_TOLD), program)
+    )
+
+
+def _program(agent: str) -> str:
+    """The version of a kiosk's program; 0.1.0 did not say its own."""
+    name, _, version = agent.partition("/")
+    return (version[:20] or "0.1.0") if name == "checkpoint-kiosk" else ""
 
 
 def _number(request: Request, name: str, default: int) -> int:
@@ -202,10 +204,15 @@ def _number(request: Request, name: str, default: int) -> int:
     return int(text) if text.isascii() and text.isdecimal() and len(text) < 16 else default
 
 
-def _page(house: House, kiosk_id: str, after: int, limit: int) -> FeedPage:
+def _page(house: House, kiosk_id: str, after: int, limit: int, program: str) -> FeedPage:
     store = house.store
     kiosk = store.registry.kiosk(kiosk_id)
     assert kiosk is not None  # the gate found it by its key a moment ago, and kiosks are closed, never removed
+    if after > (last := store.last_number()):
+        log.error("%s has read up to %s and the record ends at %s: `checkpoint restored mark`", kiosk_id, after, last)
+        store.went_back = True
+        raise Problem(409, "went-back")
+    house.intake.heard(kiosk, program)
     loops = [loop for loop, versions in store.loops().all().items() if any(v.station(kiosk.station) for v in versions)]
     told, cursor, more = house.feed.page(loops, after, limit)
     return FeedPage(

@@ -33,6 +33,7 @@ def _page(request: Request) -> Response:
         reason=lambda why: t(f"aside.{why}") if f"aside.{why}" in t else why,
         strangers=house.store.strangers(MOST),
         gaps=house.store.gaps(),
+        brought_back=bool(house.store.lost),
         **Words(t, now, zone, loops).for_templates(),
     )
 

@@ -19,6 +19,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
+from checkpoint.version import VERSION
 from checkpoint.web import bounds
 from checkpoint.web.access import ADMINISTRATOR, ANYONE, Rule, caller_of
 from checkpoint.web.api import answer
@@ -80,6 +81,11 @@ def _chores(house: House) -> Finding:
     return Finding(not stuck, " ".join(stuck))
 
 
+def _record(house: House) -> Finding:
+    """No kiosk has read further than the record goes: it was not brought back in silence (`checkpoint restored mark`)."""
+    return Finding(not house.store.went_back)
+
+
 CHECKS: tuple[Check, ...] = (
     Check("database", _database),
     Check("writing", _writing),
@@ -87,6 +93,7 @@ CHECKS: tuple[Check, ...] = (
     Check("migrations", _migrations),
     Check("watch", _watch),
     Check("chores", _chores),
+    Check("record", _record),
 )
 
 
@@ -107,7 +114,7 @@ async def livez(request: Request) -> Response:
         facts = await asyncio.wait_for(asyncio.to_thread(house.store.last_number), LIMIT_S / 2)
     except Exception:  # noqa: BLE001 - a database that fails is for /readyz to tell
         facts = None
-    return answer({"status": "ok", "facts": facts, "server_time": house.now()})
+    return answer({"status": "ok", "facts": facts, "server_time": house.now(), "program": VERSION})
 
 
 async def readyz(request: Request) -> Response:

@@ -18,6 +18,7 @@ from checkpoint.core import enrolling, pins
 from checkpoint.core.passes import normal_plate
 from checkpoint.store.registry import Tracker
 from checkpoint.ui import texts
+from checkpoint.version import VERSION
 from checkpoint.web import once
 from checkpoint.web.access import COORDINATOR, Rule, caller_of, digest
 from checkpoint.web.board import loops_now
@@ -61,6 +62,7 @@ def _page(request: Request, *, mistake: str = "", status: int = 200) -> Response
         code=enrolling.code(house.public_url, token) if waiting else "",
         server=house.public_url,
         missing=missing,
+        program=VERSION,
         mistake=mistake,
         **Words(texts(language_of(request)), now, zone, loops).for_templates(),
     )

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 from checkpoint.core.verdict import Found
 from checkpoint.ui import Texts, clock, environment, texts
+from checkpoint.version import VERSION
 from kiosk.screen import Screen
 
 HERE = Path(__file__).parent
@@ -45,6 +46,7 @@ def page(template: str, screen: Screen, lang: str, **values: object) -> str:
         now=screen.now,
         s=screen,
         glass=glass,
+        program=VERSION,
         **values,
     )
 

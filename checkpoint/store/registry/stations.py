@@ -15,13 +15,15 @@ from checkpoint.store.database import instant, micros
 from checkpoint.store.registry.shelf import Shelf, new_id
 from checkpoint.store.tables import Devices, Kiosks
 
-_COLUMNS = ("id", "station", "public_key", "created_at", "enrolled_at", "seen_at", "offset_s", "closed_at", "key_at", "renew")
+_COLUMNS = (
+    "id", "station", "public_key", "created_at", "enrolled_at", "seen_at", "offset_s", "closed_at", "key_at", "renew", "program",
+)  # fmt: skip
 
 
 class Kiosk(msgspec.Struct, frozen=True, kw_only=True):
     """A station's program. `public_key` is raw Ed25519, 32 bytes, empty before it enrolled; `offset_s` is how far its
     clock was ahead of ours when it last spoke (None: never). `key_at` is when it got the key it calls with, `renew` whether
-    it is asked to make itself another."""
+    it is asked to make itself another, `program` the version of its program (empty before it said)."""
 
     id: str
     station: str
@@ -33,6 +35,7 @@ class Kiosk(msgspec.Struct, frozen=True, kw_only=True):
     closed_at: datetime | None = None
     key_at: datetime | None = None
     renew: bool = False
+    program: str = ""
 
     @property
     def witness(self) -> str:
@@ -104,9 +107,11 @@ class StationsShelf(Shelf):
         """All kiosks, by station and age."""
         return [_kiosk(row) for row in self._all(Kiosks.select().order_by(Kiosks.station, Kiosks.created_at, Kiosks.id))]
 
-    def kiosk_seen(self, kiosk: str, offset_s: float | None) -> None:
-        """A kiosk spoke just now, and its clock was so far ahead of ours (None: it did not say)."""
+    def kiosk_seen(self, kiosk: str, offset_s: float | None, program: str = "") -> None:
+        """A kiosk spoke just now, and its clock was so far ahead of ours (None: it did not say); its program's version."""
         values: dict[str, Any] = {"seen_at": self._micros()}
+        if program:
+            values["program"] = program
         if offset_s is not None:
             values["offset_s"] = offset_s
         self._write(lambda: Kiosks.update(**values).where(Kiosks.id == kiosk).execute(self._db))
@@ -160,4 +165,5 @@ def _kiosk(row: dict[str, Any]) -> Kiosk:
         closed_at=when("closed_at"),
         key_at=when("key_at"),
         renew=bool(row["renew"]),
+        program=row["program"] or "",
     )
