@@ -32,6 +32,7 @@ from checkpoint.store.removal import remove_aside, remove_facts
 from checkpoint.store.restored import BroughtBack, Lost
 from checkpoint.store.room import Headroom, Room
 from checkpoint.store.rotation import Standing, encrypt_anew, standing
+from checkpoint.store.seals import seal_anew
 from checkpoint.store.signals import RECORD, SharedSignals, Signals
 from checkpoint.store.sqlite import open_sqlite
 from checkpoint.store.tally import Tally
@@ -104,6 +105,7 @@ class Store:
             self._keys = keys.load(key_folder, create=fresh)
             self.registry = Registry(self._db, self._writer, self._keys, now)
             self._check_key()
+            self._writer.do(lambda: seal_anew(self._db, self._keys))
         except OSError as error:
             self.close()
             raise StorageFailed(f"the key file cannot be read or written: {error}") from error

@@ -7,7 +7,7 @@ The law of this file:
 * Each witness has one chain: `hash = SHA-256(prev + seq (8 bytes) + raw)`. A kiosk makes its own; for a witness that
   cannot chain the ledger does. Links may come out of order: a gap is written down, and filled when the missing come.
 * What is set aside keeps its place in the chain when its hash fits: a bad fact leaves no hole.
-* Every row is sealed with a key that is not in the database.
+* Every row is sealed with a key that is not in the database (`seals.py`).
 * A fact whose term is over leaves (`removal.py`): its link stays, and nobody reads it any more.
 
 Everything here that writes runs on the writer's thread, in its transaction.
@@ -27,6 +27,7 @@ from checkpoint.core.facts import Fact, Malformed, decode, encode, subjects
 from checkpoint.store.concern import Concern
 from checkpoint.store.database import Database, StorageFailed, instant, micros
 from checkpoint.store.keys import Keys, Proof
+from checkpoint.store.seals import count_aside, gap_seal, head_seal, seal_aside, seal_of
 
 log = logging.getLogger(__name__)
 ZERO = bytes(32)
@@ -150,16 +151,14 @@ class _Head(NamedTuple):
     hash: bytes
     links: int
     chains_itself: bool
+    signed_seq: int | None = None
+    signed_hash: bytes | None = None
+    signature: bytes | None = None
 
 
 def link_hash(prev: bytes, seq: int, raw: bytes) -> bytes:
     """The hash of a link of a chain, 32 bytes."""
     return hashlib.sha256(prev + seq.to_bytes(8) + raw).digest()
-
-
-def seal_of(keys: Keys | Proof, *parts: object) -> bytes:
-    """The seal over the values of a row, in their order."""
-    return keys.seal("\x1f".join(p.hex() if isinstance(p, bytes) else str(p) for p in parts).encode())
 
 
 def row_seal(
@@ -384,21 +383,27 @@ class Ledger:
             " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING number",
             (digest, source, why, detail, fact_id, micros(now), raw, int(link is not None), witness, place, prev, own),
         )
+        seal_aside(self._db, self._keys, int(inserted[0][0]))
+        count_aside(self._db, self._keys, 1)
         return int(inserted[0][0])
 
     # -- chains -------------------------------------------------------------------------------------------------------
 
     def _head(self, witness: str) -> _Head | None:
-        rows = self._db.rows("SELECT seq, hash, links, chains_itself FROM heads WHERE witness = ?", (witness,))
-        return _Head(rows[0][0], rows[0][1], rows[0][2], bool(rows[0][3])) if rows else None
+        rows = self._db.rows(
+            "SELECT seq, hash, links, chains_itself, signed_seq, signed_hash, signature FROM heads WHERE witness = ?", (witness,)
+        )
+        return _Head(*rows[0])._replace(chains_itself=bool(rows[0][3])) if rows else None
 
     def _write_head(self, witness: str, head: _Head) -> None:
-        seal = seal_of(self._keys, witness, head.seq, head.hash, head.links, int(head.chains_itself))
+        values = (witness, *(int(part) if isinstance(part, bool) else part for part in head))
         self._db.run(
-            "INSERT INTO heads (witness, seq, hash, links, chains_itself, seal) VALUES (?, ?, ?, ?, ?, ?)"
+            "INSERT INTO heads (witness, seq, hash, links, chains_itself, signed_seq, signed_hash, signature, seal)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
             " ON CONFLICT (witness) DO UPDATE SET seq = excluded.seq, hash = excluded.hash, links = excluded.links,"
-            " chains_itself = excluded.chains_itself, seal = excluded.seal",
-            (witness, head.seq, head.hash, head.links, int(head.chains_itself), seal),
+            " chains_itself = excluded.chains_itself, signed_seq = excluded.signed_seq, signed_hash = excluded.signed_hash,"
+            " signature = excluded.signature, seal = excluded.seal",
+            (*values, head_seal(self._keys, *values)),
         )
 
     def _advance(self, witness: str, head: _Head | None, seq: int, own: bytes, now: datetime) -> None:
@@ -407,7 +412,7 @@ class Ledger:
         if seq > head.seq:
             if seq > head.seq + 1:
                 self._write_gap(witness, head.seq + 1, seq - 1, micros(now))
-            self._write_head(witness, _Head(seq, own, head.links + 1, chains_itself=True))
+            self._write_head(witness, head._replace(seq=seq, hash=own, links=head.links + 1, chains_itself=True))
             return
         rows = self._db.rows(
             "SELECT first_seq, last_seq, noticed_at FROM gaps WHERE witness = ? AND first_seq <= ? AND last_seq >= ?",
@@ -422,7 +427,10 @@ class Ledger:
         self._write_head(witness, head._replace(links=head.links + 1))
 
     def _write_gap(self, witness: str, first: int, last: int, noticed_at: int) -> None:
-        self._db.run("INSERT INTO gaps VALUES (?, ?, ?, ?)", (witness, first, last, noticed_at))
+        self._db.run(
+            "INSERT INTO gaps (witness, first_seq, last_seq, noticed_at, seal) VALUES (?, ?, ?, ?, ?)",
+            (witness, first, last, noticed_at, gap_seal(self._keys, witness, first, last, noticed_at)),
+        )
 
     def _link(self, witness: str, seq: int) -> _Link | None:
         rows = self._db.rows(
@@ -445,11 +453,11 @@ class Ledger:
 
     def sign(self, witness: str, signed: Signed) -> None:
         """Keep the newest head that a witness signed. Whether the signature is genuine is asked before, and by `verify`."""
-        self._db.run(
-            "UPDATE heads SET signed_seq = ?, signed_hash = ?, signature = ?"
-            " WHERE witness = ? AND (signed_seq IS NULL OR signed_seq < ?)",
-            (signed.seq, bytes.fromhex(signed.hash), signed.signature, witness, signed.seq),
-        )
+        head = self._head(witness)
+        if head is None or (head.signed_seq is not None and head.signed_seq >= signed.seq):
+            return
+        own = bytes.fromhex(signed.hash)
+        self._write_head(witness, head._replace(signed_seq=signed.seq, signed_hash=own, signature=signed.signature))
 
     def gaps(self, witness: str | None = None) -> list[Gap]:
         """What has not come of one witness's chain, or of all."""

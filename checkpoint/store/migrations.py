@@ -353,6 +353,14 @@ MIGRATIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
         "revoked issuers",
         ("ALTER TABLE issuers ADD COLUMN revoked_at BIGINT",),
     ),
+    (
+        "seals beside the facts",
+        (
+            # Filled in at the first start (`seals.py`).
+            "ALTER TABLE gaps ADD COLUMN seal BLOB",
+            "ALTER TABLE aside ADD COLUMN seal BLOB",
+        ),
+    ),
 )
 
 

@@ -19,6 +19,7 @@ from datetime import datetime
 from checkpoint.store.database import Database, micros
 from checkpoint.store.keys import Keys
 from checkpoint.store.ledger import left_id, removal_seal
+from checkpoint.store.seals import count_aside, seal_aside
 
 _AT_ONCE = 400
 
@@ -63,7 +64,12 @@ def remove_aside(database: Database, keys: Keys, before: datetime, now: datetime
         # The digest would tell the bytes to whoever guesses them; made of the link's own place it is still of one row.
         digest = hashlib.sha256(f"left\x1f{witness}\x1f{seq}\x1f".encode() + own).digest()
         changed.append((name, b"", digest, removed_at, seal, number))
+    # The seal over the whole row is made when it is what it will be.
     database.run_many(
         "UPDATE aside SET fact_id = ?, raw = ?, digest = ?, detail = '', removed_at = ?, removal = ? WHERE number = ?", changed
     )
-    return len(rows) + database.run("DELETE FROM aside WHERE linked = 0 AND received_at < ?", (micros(before),))
+    for number, *_ in rows:
+        seal_aside(database, keys, number)
+    deleted = database.run("DELETE FROM aside WHERE linked = 0 AND received_at < ?", (micros(before),))
+    count_aside(database, keys, -deleted)
+    return len(rows) + deleted

@@ -2,7 +2,8 @@
 
 The law of this file: nothing that is derived is believed. Hashes, seals, ids, times, kinds and the index of subjects are
 made again from the bytes and compared; each chain must run from 1 to its head without a hole that was not written down,
-and pass through the head that its witness signed. The reading is one snapshot.
+and pass through the head that its witness signed; what was set aside is sealed and counted. A row that is no row of ours is
+named, and never stops the walk. The reading is one snapshot.
 
 What it claims: no row was changed, removed, added or moved by somebody without the key file. Of a fact that left when its
 term was over it claims no more than that its link is in its place and that it left by our own hand: what it said, nobody
@@ -12,6 +13,7 @@ knows. Somebody who puts an older copy of the whole database back is found only 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import partial
 from itertools import islice
 from typing import Any
 
@@ -20,14 +22,18 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from checkpoint.core.facts import Fact, Malformed, decode, subjects
-from checkpoint.store.database import Database, instant, micros
-from checkpoint.store.keys import Keys
-from checkpoint.store.ledger import ZERO, Gap, link_hash, removal_seal, row_seal, seal_of
+from checkpoint.store.database import Database, StorageFailed, instant, micros
+from checkpoint.store.keys import Keys, Proof
+from checkpoint.store.ledger import ZERO, Gap, link_hash, removal_seal, row_seal
+from checkpoint.store.seals import ASIDE_SEALED, aside_count, aside_seal, gap_seal, head_seal
 
 MOST_PROBLEMS = 50
 _KINDS: dict[str, type] = {
     "seq": int, "prev": bytes, "hash": bytes, "number": int, "id": str, "kind": str, "at": int, "recorded_at": int, "raw": bytes,
 }  # fmt: skip
+
+
+_HEAD = "witness, seq, hash, links, chains_itself, signed_seq, signed_hash, signature, seal"
 
 
 class Problem(msgspec.Struct, frozen=True, kw_only=True):
@@ -77,9 +83,14 @@ def head_message(witness: str, seq: int, own: bytes | str) -> bytes:
 def verify(database: Database, keys: Keys, public_keys: Mapping[str, bytes]) -> Verification:
     """Walk the record. `public_keys` are the raw Ed25519 keys of witnesses that sign their heads."""
     with database.snapshot():
-        walk = _Walk(database, keys, public_keys)
-        found = tuple(islice(walk.problems(), MOST_PROBLEMS))
-        facts_count = int(database.rows("SELECT count(*) FROM facts")[0][0])
+        return walked(database, keys, public_keys)
+
+
+def walked(database: Database, keys: Keys, public_keys: Mapping[str, bytes]) -> Verification:
+    """The same within a snapshot, or a transaction, that the caller holds."""
+    walk = _Walk(database, keys, public_keys)
+    found = tuple(islice(walk.problems(), MOST_PROBLEMS))
+    facts_count = int(database.rows("SELECT count(*) FROM facts")[0][0])
     return Verification(
         facts_count=facts_count, witnesses=walk.links, waiting=tuple(walk.waiting), problems=found, left_count=walk.left_count
     )
@@ -95,17 +106,25 @@ class _Walk:
         self.left_count = 0
 
     def problems(self) -> Iterator[Problem]:
-        self._heads = {row[0]: row[1:] for row in self._db.rows("SELECT * FROM heads")}
+        self._heads = {row[0]: row[1:] for row in self._db.rows(f"SELECT {_HEAD} FROM heads")}
         self._gaps: dict[str, list[Gap]] = {}
-        for witness, first, last, noticed_at in self._db.rows("SELECT * FROM gaps ORDER BY witness, first_seq"):
+        yield from self._written_gaps()
+        told = {w for (w,) in self._db.rows("SELECT DISTINCT witness FROM facts")}
+        told |= {w for (w,) in self._db.rows("SELECT DISTINCT witness FROM aside WHERE linked = 1")}
+        for witness in sorted(told | self._heads.keys() | self._gaps.keys(), key=str):
+            yield from _whatever_it_is(witness, self._chain(witness))
+        yield from _whatever_it_is("", self._asides())
+        yield from _whatever_it_is("", self._orphans())
+
+    def _written_gaps(self) -> Iterator[Problem]:
+        rows = self._db.rows("SELECT witness, first_seq, last_seq, noticed_at, seal FROM gaps ORDER BY witness, first_seq")
+        for witness, first, last, noticed_at, seal in rows:
+            if not self._keys.proves(seal, partial(_gap_seal, (witness, first, last, noticed_at))):
+                yield Problem(witness=str(witness), seq=_number(first), what="a gap was written down from outside")
+                continue
             gap = Gap(witness=witness, first=first, last=last, noticed_at=instant(noticed_at))
             self._gaps.setdefault(witness, []).append(gap)
             self.waiting.append(gap)
-        told = {w for (w,) in self._db.rows("SELECT DISTINCT witness FROM facts")}
-        told |= {w for (w,) in self._db.rows("SELECT DISTINCT witness FROM aside WHERE linked = 1")}
-        for witness in sorted(told | self._heads.keys() | self._gaps.keys()):
-            yield from self._chain(witness)
-        yield from self._orphans()
 
     def _chain(self, witness: str) -> Iterator[Problem]:
         expected, before, links = 1, ZERO, 0
@@ -132,13 +151,15 @@ class _Walk:
             yield from self._row(witness, row)
             if before and prev != before:
                 yield _problem(witness, row, "does not follow the link before it")
-            if head is not None and seq == head[5]:
+            if head is not None and seq == head[4]:
                 signed[seq] = own
             expected, before = seq + 1, own
         self.links[witness] = links
-        for gap in gaps.values():
-            yield Problem(witness=witness, seq=gap.first, what="a gap is written down where none is")
-        yield from self._head(witness, expected - 1, before, links, signed)
+        while (gap := gaps.pop(expected, None)) is not None:  # and what followed it is gone
+            expected, before = gap.last + 1, b""
+        found = list(self._head(witness, expected - 1, before, links, signed))
+        found += [Problem(witness=witness, seq=gap.first, what="a gap is written down where none is") for gap in gaps.values()]
+        yield from sorted(found, key=lambda problem: problem.seq)
 
     def _links(self, witness: str) -> Iterator[dict[str, Any]]:
         """The links of a chain in their order, facts and those set aside, read as they are walked."""
@@ -205,9 +226,10 @@ class _Walk:
             if links:
                 yield Problem(witness=witness, seq=last, what="the end of the chain was removed")
             return
-        seq, head_hash, head_links, chains_itself, seal, signed_seq, signed_hash, signature = head
-        if not self._keys.proves(seal, lambda proof: seal_of(proof, witness, seq, head_hash, head_links, chains_itself)):
-            yield Problem(witness=witness, seq=seq, what="the end of the chain was written from outside")
+        *values, seal = head
+        seq, head_hash, head_links, _, signed_seq, signed_hash, signature = values
+        if not self._keys.proves(seal, lambda proof: head_seal(proof, witness, *values)):
+            yield Problem(witness=witness, seq=_number(seq), what="the end of the chain was written from outside")
         elif last < seq:
             what = f"{last + 1} is missing" if seq == last + 1 else f"{last + 1} to {seq} are missing"
             yield Problem(witness=witness, seq=last + 1, what=what)
@@ -221,6 +243,21 @@ class _Walk:
                 yield Problem(witness=witness, seq=signed_seq, what="the witness did not sign this head")
             if signed_seq in signed and signed[signed_seq] != signed_hash:
                 yield Problem(witness=witness, seq=signed_seq, what="is not the link that the witness signed")
+
+    def _asides(self) -> Iterator[Problem]:
+        """What was set aside, with or without a place in a chain: each row as it was written, and none gone."""
+        count = 0
+        for *values, seal in self._db.walk(f"SELECT {ASIDE_SEALED}, seal FROM aside ORDER BY number"):
+            count += 1
+            number, witness, seq = values[0], values[8], values[9]
+            if not isinstance(values[-1], bytes) or not self._keys.proves(seal, partial(_aside_seal, values)):
+                what = f"number {number} of what was set aside was changed or written from outside"
+                yield Problem(witness=str(witness or ""), seq=_number(seq), what=what)
+        held = aside_count(self._db, self._keys)
+        if held is None:
+            yield Problem(witness="", seq=0, what="the count of what was set aside was written from outside")
+        elif held != count:
+            yield Problem(witness="", seq=0, what=f"{count} were set aside by what is here, {held} by what was written down")
 
     def _orphans(self) -> Iterator[Problem]:
         """Rows of the index that no fact gives."""
@@ -240,6 +277,26 @@ class _Walk:
                 yield Problem(
                     witness=witness, seq=seq, number=number, fact_id=fact_id, what="is found by a subject it does not name"
                 )
+
+
+def _whatever_it_is(witness: str, problems: Iterator[Problem]) -> Iterator[Problem]:
+    """Problems, and one more when rows are so odd that they cannot even be compared, or cannot be read off the disk."""
+    try:
+        yield from problems
+    except (TypeError, ValueError, AttributeError, OverflowError, StorageFailed) as error:
+        yield Problem(witness=str(witness), seq=0, what=f"cannot be walked: {error}")
+
+
+def _gap_seal(row: tuple[Any, ...], proof: Proof) -> bytes:
+    return gap_seal(proof, *row)
+
+
+def _aside_seal(row: list[Any], proof: Proof) -> bytes:
+    return aside_seal(proof, row)
+
+
+def _number(value: object) -> int:
+    return value if isinstance(value, int) else 0
 
 
 def _problem(witness: str, row: Mapping[str, Any], what: str) -> Problem:
