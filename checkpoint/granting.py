@@ -13,7 +13,6 @@ import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from threading import Lock
 
 from checkpoint.core import passes
 from checkpoint.core.book import Book
@@ -29,6 +28,8 @@ SEED_BYTES = passes.ANCHOR_BYTES
 MAX_STEPS = 0xFFFF
 LINK_BYTES = 20
 LINK_LASTS = timedelta(days=7)
+# Requests and passes are decided one at a time, whichever process decides.
+TURN = "passes"
 AREA_SETTING, DEFAULT_AREA = "area_code", "330304"
 
 
@@ -101,7 +102,6 @@ class PassOffice:
         entropy: Entropy = secrets.token_bytes,
     ) -> None:
         self._store, self._now, self._record, self._entropy = store, now, record, entropy
-        self._one_at_a_time = Lock()
 
     # -- asking ---------------------------------------------------------------------------------------------------------
 
@@ -110,7 +110,7 @@ class PassOffice:
 
         Raises `Faulty`.
         """
-        with self._one_at_a_time:
+        with self._store.turns.take(TURN):
             sound = checked(wish, self._store.loops(), self._now())
             earlier = self._earlier(sound.vehicle)
             for asked in earlier:
@@ -193,7 +193,7 @@ class PassOffice:
 
         Raises `Unknown`, `Settled`, `Faulty`.
         """
-        with self._one_at_a_time:
+        with self._store.turns.take(TURN):
             asked = self.requested(request)
             if asked.state == "refused":
                 raise Settled("refused")
@@ -213,7 +213,7 @@ class PassOffice:
     def reissue(self, pass_id: str, by: str) -> Granted:
         """Give a pass a new generation and a new link: for a driver whose phone was lost. What the old phone and old
         sheets show is superseded from now on. Raises `Unknown`, `Settled`, `Faulty`."""
-        with self._one_at_a_time:
+        with self._store.turns.take(TURN):
             state, wish, loop = self._renewable(pass_id)
             self._close_links(pass_id)
             return self._granted(self._issue(wish, pass_id, state.grant.generation + 1, loop, by))
@@ -225,7 +225,7 @@ class PassOffice:
         Raises `Unknown`, `Settled`, `Faulty`.
         """
         registry = self._store.registry
-        with self._one_at_a_time:
+        with self._store.turns.take(TURN):
             state, wish, loop = self._renewable(pass_id)
             before = next((x for x in registry.links(pass_id) if x.closed_at is None and x.used_at is not None), None)
             if not claim(registry.phone_of(before.id) if before is not None else None):
@@ -255,7 +255,7 @@ class PassOffice:
     def refuse(self, request: str, reason: str, by: str) -> None:
         """Refuse what was asked, and say why. Raises `Unknown`, `Settled`, `Faulty`."""
         said = _reason(reason)
-        with self._one_at_a_time:
+        with self._store.turns.take(TURN):
             asked = self.requested(request)
             if asked.state == "refused":
                 return
@@ -274,7 +274,7 @@ class PassOffice:
     def revoke(self, pass_id: str, reason: str, by: str) -> None:
         """End a pass at once, in every generation; its links and phones go with it. Raises `Unknown`, `Faulty`."""
         said = _reason(reason)
-        with self._one_at_a_time:
+        with self._store.turns.take(TURN):
             state = self.pass_state(pass_id)
             if state.revoked_at is None:
                 self._record(

@@ -10,6 +10,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -19,12 +20,13 @@ import pytest
 
 from checkpoint.config import utc_now
 from checkpoint.core.facts import HelpCalled, PassGranted, WarningRaised
+from checkpoint.granting import PassOffice
 from checkpoint.store import Outrun, StorageFailed, Store, postgres
 from checkpoint.store.election import ELECTED_LOCK
 from checkpoint.store.signals import LOST
 from checkpoint.watch import Watch
 from checkpoint.web.access import digest
-from tests.ground import LOOP, T0, Still, publish
+from tests.ground import LOOP, T0, Still, publish, wish
 from tests.nursery import Nursery, nursery
 from tests.places import Place
 from tests.postgres import Server
@@ -179,6 +181,24 @@ def test_who_takes_itself_for_elected_tells_nothing_past_another(place: Place) -
     assert [r.fact for r in store.facts_of_kind("WarningRaised")] == told
     assert store.verify().ok
     store.close()
+
+
+def test_two_processes_that_grant_the_same_request_at_once_grant_one_pass(two: tuple[Store, Store]) -> None:
+    publish(two[0])
+    two[0].registry.sealing_key()
+    offices = [PassOffice(store, store.now, store.record) for store in two]
+    for n in range(5):
+        together = threading.Barrier(2)
+
+        def grant(office: PassOffice, request: str, together: threading.Barrier = together) -> str:
+            together.wait()
+            return office.grant(request, "c").pass_id
+
+        request = offices[0].request(wish(vehicle=f"浙C{n:05d}"), "carrier")
+        with ThreadPoolExecutor(2) as threads:
+            granted = {done.result() for done in [threads.submit(grant, office, request) for office in offices]}
+        assert len(granted) == 1
+    assert len(two[0].facts_of_kind("PassGranted")) == 5
 
 
 # -- real processes -------------------------------------------------------------------------------------------------------

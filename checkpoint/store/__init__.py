@@ -37,6 +37,7 @@ from checkpoint.store.signals import RECORD, SharedSignals, Signals
 from checkpoint.store.sqlite import open_sqlite
 from checkpoint.store.tally import Tally
 from checkpoint.store.traces import Trace, Traces
+from checkpoint.store.turns import SharedTurns, Turns
 from checkpoint.store.verify import Problem, Verification, verify
 from checkpoint.store.writer import Writer
 
@@ -98,6 +99,7 @@ class Store:
         self.tally = Tally()
         self.signals = SharedSignals(database) if isinstance(database, Postgres) else Signals()
         self.election = SharedElection(database) if isinstance(database, Postgres) else Election()
+        self.turns = SharedTurns(database) if isinstance(database, Postgres) else Turns()
         self._writer = Writer(self._db, headroom, self.tally)
         try:
             self._writer.do(lambda: migrations.migrate(self._db, now()))
