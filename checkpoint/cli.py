@@ -83,6 +83,7 @@ def parser(t: Texts) -> argparse.ArgumentParser:
     demo_ = add("demo", demo)
     demo_.add_argument("--empty", action="store_true", help=t("cli.help.empty"))
     demo_.add_argument("--keep", action="store_true", help=t("cli.help.keep"))
+    demo_.add_argument("--lan", action="store_true", help=t("cli.help.lan"))
     _fleet_options(demo_, t)
     simulate_ = add("simulate", simulate)
     _fleet_options(simulate_, t)
@@ -218,9 +219,10 @@ def demo(asked: argparse.Namespace, t: Texts) -> int:
     from checkpoint.demo import playing
 
     settings = config.load()
+    lan = playing.on_the_lan(settings) if asked.lan else None
     if asked.empty:
-        return playing.empty(settings, t)
-    return playing.play(settings, t, seed=asked.seed, speed=asked.speed, keep=asked.keep)
+        return playing.empty(settings, t, lan)
+    return playing.play(settings, t, seed=asked.seed, speed=asked.speed, keep=asked.keep, lan=lan)
 
 
 def simulate(asked: argparse.Namespace, t: Texts) -> int:

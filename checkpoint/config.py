@@ -175,6 +175,15 @@ def _factor(text: str) -> float:
     return factor
 
 
+def _pem(text: str) -> Path | None:
+    if not text:
+        return None
+    path = Path(text).expanduser()
+    if not path.is_file():
+        raise ValueError("a file wanted, and there is none")
+    return path
+
+
 def _hosts(text: str) -> tuple[str, ...]:
     return tuple(_host(part.strip().lower()) for part in text.split(",") if part.strip())
 
@@ -281,6 +290,14 @@ SETTINGS: tuple[Setting, ...] = (
         purpose="bearer token that opens `/metrics` from other machines; without one only this machine and an administrator"
         " see it",
     ),
+    Setting(
+        name="TLS_CERTIFICATE",
+        cast=_pem,
+        default="",
+        purpose="certificate with its chain (PEM), for a server or kiosk that does https itself; a renewed one is taken up",
+    ),
+    Setting(name="TLS_KEY", cast=_pem, default="", purpose="its key (PEM)"),
+    Setting(name="LAN_PORT", cast=_port, default="8200", purpose="port of the page that hands out the local root (`--lan`)"),
     Setting(name="LOGS", cast=_logs, default="text", purpose="how server and kiosk log: `text` for people, `json` for machines"),
     Setting(
         name="BACKUPS",
@@ -321,6 +338,9 @@ class Config:
     hosts: tuple[str, ...]
     rates: float
     metrics_token: str
+    tls_certificate: Path | None
+    tls_key: Path | None
+    lan_port: int
     logs: str
     backups: Path | None
     backup_every: timedelta
@@ -348,6 +368,8 @@ def load(environ: Mapping[str, str] | None = None) -> Config:
             found[setting.name.lower()] = setting.cast(text)
         except ValueError as error:
             problems.append(f"{setting.variable}: {error}" + ("" if setting.secret else f", got {text!r}"))
+    if (found.get("tls_certificate") is None) != (found.get("tls_key") is None):
+        problems.append("CHECKPOINT_TLS_KEY: wanted with CHECKPOINT_TLS_CERTIFICATE, and only with it")
     known = {setting.variable for setting in SETTINGS}
     problems += [f"{name}: no such setting" for name in sorted(given) if name.startswith(PREFIX) and name not in known]
     if problems:

@@ -20,13 +20,14 @@ from starlette.applications import Starlette
 from checkpoint.backup import regular
 from checkpoint.chores import Chore, Chores
 from checkpoint.config import Config
+from checkpoint.headers import headers_of, insists
 from checkpoint.ports import listen
 from checkpoint.store import Store
 from checkpoint.store.keys import KEY_FILE
+from checkpoint.tls import Certificate, TlsServer
 from checkpoint.watch import Watch
 from checkpoint.web.app import create_app
 from checkpoint.web.edge import LOCAL, Edge, name_of
-from checkpoint.web.headers import headers_of
 from checkpoint.web.hub import Hub
 from checkpoint.web.invitations import begin
 from checkpoint.web.limits import Limits
@@ -35,10 +36,17 @@ from checkpoint.wire import Wire
 GRACE_S = 4
 
 
-class Server(uvicorn.Server):
+class Server(TlsServer):
     """uvicorn, with two of our own moments: begun, and about to end; and a look at every connection once a second."""
 
-    def __init__(self, app: Starlette, wire: Wire, begun: Callable[[], None], ending: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        app: Starlette,
+        wire: Wire,
+        begun: Callable[[], None],
+        ending: Callable[[], None],
+        certificate: Certificate | None = None,
+    ) -> None:
         super().__init__(
             uvicorn.Config(
                 app,
@@ -49,7 +57,8 @@ class Server(uvicorn.Server):
                 server_header=False,
                 date_header=True,
                 proxy_headers=False,  # whom to believe is a setting of ours: see `checkpoint.logs`
-            )
+            ),
+            certificate,
         )
         self._wire, self._begun, self._ending = wire, begun, ending
 
@@ -84,6 +93,13 @@ def chores_of(store: Store, config: Config) -> tuple[Chore, ...]:
         )
         chores.append(regular.chore(job, config.backup_every, config.backup_keep))
     return tuple(chores)
+
+
+def certificate_of(config: Config) -> Certificate | None:
+    """The certificate that the settings name, or None where a proxy does https, or nobody."""
+    if config.tls_certificate is None or config.tls_key is None:
+        return None
+    return Certificate(config.tls_certificate, config.tls_key)
 
 
 def edge_of(config: Config) -> Edge:
@@ -123,8 +139,8 @@ def serve(config: Config, begun: Callable[[str], None], sockets: Sequence[socket
             edge=edge_of(config),
             second_factor=config.second_factor,
         )
-        wire = Wire(config.proxies, headers_of(config.public_url.startswith("https://")))
-        server = Server(app, wire, begun=lambda: begun(link), ending=hub.close)
+        wire = Wire(config.proxies, headers_of(insists(config.public_url)))
+        server = Server(app, wire, begun=lambda: begun(link), ending=hub.close, certificate=certificate_of(config))
         # uvicorn hands the signal on when it has ended: as an exception, so that the store is closed as well.
         signal.signal(signal.SIGTERM, signal.default_int_handler)
         watch.start()

@@ -55,7 +55,8 @@ class Wire:
 
     def admits(self, connection: Connection, address: str) -> bool:
         """Take a connection in, or not."""
-        counted = not is_within(address, self.exempt)
+        own = connection.server is not None and connection.server[0] == address
+        counted = not own and not is_within(address, self.exempt)
         if counted and self.counts[address] >= self.each:
             return False
         if len(self.open) >= self.most and not self._make_room(address):
@@ -87,6 +88,10 @@ class Wire:
         """End what does not get on. Called every second or so."""
         for connection in list(self.open):
             connection.look()
+
+    async def swept(self) -> None:
+        """The same, as uvicorn calls it."""
+        self.sweep()
 
 
 class Connection(HttpToolsProtocol):

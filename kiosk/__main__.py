@@ -15,6 +15,7 @@ import uvicorn
 
 from checkpoint.config import Config, Misconfigured, load, steady_of
 from checkpoint.logs import log_to_stderr
+from checkpoint.tls import Certificate, TlsServer
 from checkpoint.ui import Texts, pick_language, texts
 from kiosk import scanner
 from kiosk.app import create_app
@@ -91,9 +92,11 @@ def _serve(data: Path, host: str, port: int, server: str, config: Config, t: Tex
             except NotEnrolled as refusal:
                 # The page asks for a token; a station must not stay dark because the server is.
                 _say(t(f"kiosk.enrol.{refusal.why}"), error=True)
-        app = create_app(kiosk, server=server, names=LOCAL_NAMES | {host})
-        _say(t("kiosk.cli.at", url=f"http://localhost:{listener.getsockname()[1]}"))
-        uvicorn.Server(
+        app = create_app(kiosk, server=server, names=LOCAL_NAMES | {host, *config.hosts})
+        own = config.tls_certificate and config.tls_key and Certificate(config.tls_certificate, config.tls_key)
+        scheme = "https" if own else "http"
+        _say(t("kiosk.cli.at", url=f"{scheme}://localhost:{listener.getsockname()[1]}"))
+        TlsServer(
             uvicorn.Config(
                 app,
                 log_config=None,
@@ -102,7 +105,8 @@ def _serve(data: Path, host: str, port: int, server: str, config: Config, t: Tex
                 timeout_graceful_shutdown=3,
                 server_header=False,
                 proxy_headers=False,
-            )
+            ),
+            own or None,
         ).run(sockets=[listener])
     except KeyboardInterrupt:
         pass

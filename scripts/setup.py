@@ -107,6 +107,8 @@ def missing_packages(dev: bool) -> list[str]:
         missing.append("chromium")
     if dev and not chinese_font():
         missing.append("fonts-wqy-microhei")
+    if dev and shutil.which("certutil") is None:
+        missing.append("libnss3-tools")
     return missing
 
 

@@ -13,11 +13,11 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.testclient import TestClient
 
+from checkpoint.headers import POLICY
 from checkpoint.store import Store
 from checkpoint.web import access
 from checkpoint.web.access import ANYONE, CARRIER, COORDINATOR, DRIVER, KIOSK, LABORATORY, ROLES, STATION, Rule
 from checkpoint.web.app import create_app
-from checkpoint.web.headers import POLICY
 from checkpoint.web.routes import TABLE
 from checkpoint.web.throttle import FREE_TRIES, Throttle
 from tests.accounts import PASSPHRASE, account

@@ -8,10 +8,10 @@ import httpx2
 import pytest
 from starlette.testclient import TestClient
 
+from checkpoint.headers import HEADERS
 from checkpoint.web import access
 from checkpoint.web.access import ANYONE, COORDINATOR, KIOSK, SAFE
 from checkpoint.web.edge import name_of
-from checkpoint.web.headers import HEADERS
 from checkpoint.web.routes import TABLE
 from tests.desk import HTML, Desk, desk
 from tests.observatory import FULL_MARKS, WITHOUT_COOKIES, score

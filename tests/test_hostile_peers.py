@@ -15,9 +15,9 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
+from checkpoint.headers import HEADERS, headers_of
 from checkpoint.ports import listen
 from checkpoint.serving import Server
-from checkpoint.web.headers import HEADERS, headers_of
 from checkpoint.wire import Connection, Wire
 from tests.test_headers import graded
 
@@ -167,9 +167,10 @@ def test_who_never_reads_the_answer_is_let_go_and_so_is_who_never_ends_a_body_th
         deaf.close()
 
 
-def test_an_address_has_so_many_connections() -> None:
+def test_an_address_has_so_many_connections(monkeypatch: pytest.MonkeyPatch) -> None:
     wire = Wire(each=3)
     wire.exempt = ()
+    monkeypatch.setattr("uvicorn.protocols.http.httptools_impl.get_local_addr", lambda _: ("192.0.2.7", 8000))
     with peers(wire) as port:
         held = [say(port, b"GET / HTTP/1.1\r\n") for _ in range(3)]
         deadline = time.monotonic() + 15
@@ -188,7 +189,7 @@ class Held:
     """A connection as the wire sees it."""
 
     def __init__(self, wire: Wire) -> None:
-        self.wire, self.aborted = wire, False
+        self.wire, self.aborted, self.server = wire, False, ("192.0.2.7", 8000)
 
     def abort(self) -> None:
         self.aborted = True

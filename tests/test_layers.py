@@ -22,6 +22,12 @@ HOUSE: dict[str, set[str]] = {
     "checkpoint.database_url": set(),
     "checkpoint.ports": set(),
     "checkpoint.logs": {"pythonjsonlogger", "starlette"},
+    "checkpoint.headers": {"starlette"},
+    "checkpoint.tls": {"uvicorn"},
+    "checkpoint.lan": {
+        "checkpoint.config", "checkpoint.headers", "checkpoint.lan", "checkpoint.logs", "checkpoint.ports", "checkpoint.ui",
+        "checkpoint.wire", "starlette", "uvicorn", "cryptography",
+    },
     "checkpoint.wire": {"checkpoint.logs", "uvicorn"},
     "checkpoint.headroom": set(),
     "checkpoint.version": set(),
@@ -47,13 +53,15 @@ HOUSE: dict[str, set[str]] = {
     },
     # the edge
     "checkpoint.web": {
-        "checkpoint.chores", "checkpoint.config", "checkpoint.core", "checkpoint.decoders", "checkpoint.store", "checkpoint.ui",
+        "checkpoint.chores", "checkpoint.config", "checkpoint.headers", "checkpoint.core",
+        "checkpoint.decoders", "checkpoint.store", "checkpoint.ui",
         "checkpoint.wish",
         "checkpoint.granting", "checkpoint.intake", "checkpoint.logs", "checkpoint.watch", "checkpoint.web",
         "starlette", "jinja2", "markupsafe", "qrcode", "argon2", "cryptography", "fido2", "pyotp", "zxcvbn", "prometheus_client",
     },
     "kiosk": {
-        "checkpoint.config", "checkpoint.core", "checkpoint.decoders", "checkpoint.headroom", "checkpoint.logs", "checkpoint.ui",
+        "checkpoint.config", "checkpoint.core", "checkpoint.decoders", "checkpoint.headroom",
+        "checkpoint.logs", "checkpoint.tls", "checkpoint.ui",
         "kiosk",
         "starlette", "uvicorn", "peewee", "playhouse", "apsw", "pyzbar", "PIL", "httpx", "jinja2", "markupsafe", "cryptography",
     },
@@ -61,8 +69,9 @@ HOUSE: dict[str, set[str]] = {
     "checkpoint.cli": {"checkpoint", "httpx"},
     "checkpoint.shell": {"checkpoint"},
     "checkpoint.serving": {
-        "checkpoint.backup", "checkpoint.chores", "checkpoint.config", "checkpoint.ports", "checkpoint.store",
-        "checkpoint.watch", "checkpoint.web", "checkpoint.wire", "starlette", "uvicorn",
+        "checkpoint.backup", "checkpoint.chores", "checkpoint.config", "checkpoint.headers",
+        "checkpoint.ports", "checkpoint.store",
+        "checkpoint.watch", "checkpoint.web", "checkpoint.tls", "checkpoint.wire", "starlette", "uvicorn",
     },
     "checkpoint.demo": {"checkpoint", "httpx"},
     "checkpoint.simulator": {

@@ -166,6 +166,13 @@ def test_a_drivers_own_flood_leaves_the_call_for_help(bounded: tuple[Desk, Count
     assert driver.post("/driver/help", json={}).status_code not in (429, 503)
 
 
+def test_a_program_that_calls_its_own_machine_by_an_address_of_it_is_on_this_machine(bounded: tuple[Desk, Count]) -> None:
+    found, _ = bounded
+    for server, statuses in (("192.0.2.7", {400}), ("192.0.2.8", {400, 429})):
+        client = TestClient(found.app, base_url=f"http://{server}", client=("192.0.2.7", 4000))
+        assert {client.post("/api/v1/session", json={}).status_code for _ in range(GUESSES.burst + 5)} == statuses
+
+
 @pytest.mark.parametrize("headers", [{"x-forwarded-for": "203.0.113.9"}, {"forwarded": "for=203.0.113.9"}, {"via": "1.1 proxy"}])
 def test_programs_on_this_machine_are_not_bounded_but_a_proxy_that_nobody_told_us_of_is(
     bounded: tuple[Desk, Count], headers: dict[str, str]

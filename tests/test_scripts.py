@@ -80,7 +80,7 @@ def test_missing_packages_are_named_with_the_line_that_brings_them_and_nothing_i
         setup.main(["--dev"])
     assert caught.value.code == 1
     said = capsys.readouterr().err
-    assert "sudo apt-get install -y --no-install-recommends libzbar0 chromium fonts-wqy-microhei" in said
+    assert "sudo apt-get install -y --no-install-recommends libzbar0 chromium fonts-wqy-microhei libnss3-tools" in said
     assert "nothing was changed" in said
     assert not setup.VENV.exists()
 

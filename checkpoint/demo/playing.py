@@ -18,6 +18,7 @@ import sys
 from collections.abc import Coroutine, Sequence
 from datetime import timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 
 import httpx
 
@@ -25,12 +26,40 @@ from checkpoint.config import Clock, Config, utc_now
 from checkpoint.ports import PortTaken, listen
 from checkpoint.ui import Texts
 
+if TYPE_CHECKING:
+    from checkpoint.lan.authority import Authority
+    from checkpoint.lan.neighbourhood import Neighbourhood
+
+EVERYWHERE = "0.0.0.0"  # noqa: S104 - whoever says --lan means it
 MARK = "demo.json"
 STATION = "ouhai-sampling"
 BEGIN_S, END_S = 30.0, 8.0
 # A hurried clock runs at the machine's pace for as long as the past day is being sent: at sixty times that, every truck
 # would fall silent before it first moves.
 SENDING = timedelta(seconds=20)
+
+
+class Lan(NamedTuple):
+    """This machine among its neighbours, and who signs for it."""
+
+    near: Neighbourhood
+    authority: Authority
+
+    def settings(self) -> dict[str, str]:
+        """What server and kiosk are told."""
+        return self.near.settings(self.authority)
+
+    def say(self, t: Texts) -> None:
+        """Tell how phones come to trust this machine."""
+        from checkpoint.ui.page import qr_text
+
+        near, authority = self
+        if strange := near.strange(authority):
+            print(t("cli.lan.moved", addresses=", ".join(strange), folder=authority.folder), flush=True)
+        if not near.addresses:
+            print(t("cli.lan.alone"))
+        words = t("cli.lan.begun", server=near.server, kiosk=near.kiosk, install=near.install, fingerprint=authority.fingerprint)
+        print(words, qr_text(near.install), sep="\n", flush=True)
 
 
 class Ended(RuntimeError):
@@ -88,9 +117,21 @@ class Processes:
         return str(self._logs)
 
 
-def play(settings: Config, t: Texts, *, seed: int, speed: float, keep: bool) -> int:
+def on_the_lan(settings: Config) -> Lan:
+    """Make ready for phones on the same network: a certificate of this machine's own authority."""
+    from checkpoint.lan.neighbourhood import Neighbourhood
+
+    near = Neighbourhood.of(settings)
+    authority = near.authority(settings.data)
+    near.sign(authority)
+    # The one place where programs look for roots; the processes begun here inherit it.
+    os.environ["SSL_CERT_FILE"] = str(authority.root_file)
+    return Lan(near, authority)
+
+
+def play(settings: Config, t: Texts, *, seed: int, speed: float, keep: bool, lan: Lan | None = None) -> int:
     """The demonstration, until Ctrl-C. With `keep`, the last one's data are looked at again, and nothing moves."""
-    _try_ports(settings)
+    _try_ports(settings, lan)
     folder = settings.data / "demo"
     mark = _kept(folder) if keep else None
     if keep and mark is None:
@@ -105,29 +146,33 @@ def play(settings: Config, t: Texts, *, seed: int, speed: float, keep: bool) -> 
         mark = {"password": "-".join(secrets.token_hex(2) for _ in range(4))}
         (folder / MARK).write_text(json.dumps(mark))
     now = Clock(utc_now() + SENDING, speed) if speed != 1 else None
-    stage = _Stage(settings, t, folder, mark["password"], now, seed)
+    stage = _Stage(settings, t, folder, mark["password"], now, seed, lan)
     return asyncio.run(_until_told(stage.play(moving=not keep), stage.processes, t))
 
 
-def empty(settings: Config, t: Texts) -> int:
+def empty(settings: Config, t: Texts, lan: Lan | None = None) -> int:
     """A real installation: server and kiosk on the settings' own folders, and nothing in them but what people put there."""
-    _try_ports(settings)
+    _try_ports(settings, lan)
     settings.data.mkdir(parents=True, exist_ok=True)
     processes = Processes(settings.data)
-    return asyncio.run(_until_told(_empty(settings, t, processes), processes, t))
+    return asyncio.run(_until_told(_empty(settings, t, processes, lan), processes, t))
 
 
-async def _empty(settings: Config, t: Texts, processes: Processes) -> None:
-    own = {k: v for k, v in os.environ.items() if k.startswith("CHECKPOINT_")}
+async def _empty(settings: Config, t: Texts, processes: Processes, lan: Lan | None) -> None:
+    own = {k: v for k, v in os.environ.items() if k.startswith("CHECKPOINT_")} | (lan.settings() if lan else {})
     processes.begin("server", ["checkpoint.cli", "serve"], own)
-    processes.begin("kiosk", ["kiosk"], {"CHECKPOINT_SERVER_URL": _local(settings.host, settings.port)} | own)
+    processes.begin("kiosk", ["kiosk"], {"CHECKPOINT_SERVER_URL": _local(settings.host, settings.port, lan)} | own)
+    if lan is not None:
+        processes.begin("lan", ["checkpoint.lan"], own)
     async with httpx.AsyncClient() as client:
-        await processes.answers(client, _local(settings.host, settings.port))
-        await processes.answers(client, _local(settings.kiosk_host, settings.kiosk_port))
+        await processes.answers(client, _local(settings.host, settings.port, lan))
+        await processes.answers(client, _local(settings.kiosk_host, settings.kiosk_port, lan))
     said = (settings.data / "server.log").read_text(errors="replace")
     # What the server printed itself: its address, and the one-time link of a first start.
     print("\n".join(line for line in said.splitlines() if not (line[:4].isdecimal() or line.startswith("{"))), flush=True)
-    print(t("cli.empty.kiosk", kiosk=_page(settings.kiosk_host, settings.kiosk_port)), flush=True)
+    print(t("cli.empty.kiosk", kiosk=_page(settings.kiosk_host, settings.kiosk_port, lan)), flush=True)
+    if lan is not None:
+        lan.say(t)
     print(t("cli.empty.next"), t("cli.demo.end"), sep="\n", flush=True)
     while True:
         await asyncio.sleep(1)
@@ -137,11 +182,15 @@ async def _empty(settings: Config, t: Texts, processes: Processes) -> None:
 class _Stage:
     """One demonstration."""
 
-    def __init__(self, settings: Config, t: Texts, folder: Path, password: str, clock: Clock | None, seed: int) -> None:
+    def __init__(
+        self, settings: Config, t: Texts, folder: Path, password: str, clock: Clock | None, seed: int, lan: Lan | None
+    ) -> None:
         self._settings, self._t, self._folder = settings, t, folder
         self._password, self._clock, self._seed = password, clock, seed
         self.processes = Processes(folder)
-        self._server = _local(settings.host, settings.port)
+        self._lan = lan
+        # Phones keep a cookie for the address their link had: the fleet's too.
+        self._server = lan.near.server if lan is not None else _local(settings.host, settings.port, None)
 
     def _own(self) -> dict[str, str]:
         """The settings of both processes."""
@@ -159,6 +208,7 @@ class _Stage:
             "CHECKPOINT_KIOSK_PORT": str(s.kiosk_port),
             "CHECKPOINT_SERVER_URL": self._server,
             "CHECKPOINT_CLOCK": str(self._clock) if self._clock else "",
+            **(self._lan.settings() if self._lan else {}),
         }
 
     async def play(self, *, moving: bool) -> None:
@@ -166,16 +216,21 @@ class _Stage:
         s, t, own = self._settings, self._t, self._own()
         self.processes.begin("server", ["checkpoint.cli", "serve"], own)
         self.processes.begin("kiosk", ["kiosk"], own)
+        if self._lan is not None:
+            here = {"CHECKPOINT_DATA": str(s.data), "CHECKPOINT_LAN_PORT": str(s.lan_port)}
+            self.processes.begin("lan", ["checkpoint.lan"], own | here)
         from checkpoint.simulator.cast import CARRIERS
         from checkpoint.simulator.playing import PIN, client_of
 
-        kiosk = _local(s.kiosk_host, s.kiosk_port)
+        kiosk = _local(s.kiosk_host, s.kiosk_port, self._lan)
         async with client_of(self._server) as client:
             await self.processes.answers(client, self._server)
             await self.processes.answers(client, kiosk)
-            page = _page(s.kiosk_host, s.kiosk_port)
+            page, public = _page(s.kiosk_host, s.kiosk_port, self._lan), own["CHECKPOINT_PUBLIC_URL"]
             names = ", ".join(("administrator", "coordinator", "laboratory", *CARRIERS.values()))
-            print(t("cli.demo.begun", server=s.public_url, kiosk=page, names=names, password=self._password, pin=PIN), flush=True)
+            print(t("cli.demo.begun", server=public, kiosk=page, names=names, password=self._password, pin=PIN), flush=True)
+            if self._lan is not None:
+                self._lan.say(t)
             if moving:
                 await self._enrol(client, kiosk)
                 await self._move(client, page)
@@ -246,12 +301,16 @@ async def _until_told(play: Coroutine[None, None, None], processes: Processes, t
     return 0
 
 
-def _try_ports(settings: Config) -> None:
-    """Raises `PortTaken`, naming the setting, when either port cannot be had."""
-    for host, port, setting in (
+def _try_ports(settings: Config, lan: Lan | None) -> None:
+    """Raises `PortTaken`, naming the setting, when a port cannot be had."""
+    tried = [
         (settings.host, settings.port, "CHECKPOINT_PORT"),
         (settings.kiosk_host, settings.kiosk_port, "CHECKPOINT_KIOSK_PORT"),
-    ):
+    ]
+    if lan is not None:
+        tried = [(EVERYWHERE, port, setting) for _, port, setting in tried]
+        tried.append((EVERYWHERE, settings.lan_port, "CHECKPOINT_LAN_PORT"))
+    for host, port, setting in tried:
         try:
             listen(host, port).close()
         except PortTaken as taken:
@@ -268,13 +327,17 @@ def _kept(folder: Path) -> dict[str, str] | None:
     return mark if "password" in mark else None
 
 
-def _local(host: str, port: int) -> str:
+def _local(host: str, port: int, lan: Lan | None) -> str:
     """The address of a listener on this machine, as another process here reaches it."""
+    if lan is not None:
+        return f"https://localhost:{port}"
     reached = "127.0.0.1" if host in ("0.0.0.0", "") else "[::1]" if host == "::" else f"[{host}]" if ":" in host else host  # noqa: S104
     return f"http://{reached}:{port}"
 
 
-def _page(host: str, port: int) -> str:
+def _page(host: str, port: int, lan: Lan | None) -> str:
     """The address for a browser: cameras open on `localhost` without https."""
+    if lan is not None:
+        return f"https://{lan.near.host}:{port}"
     local = host in ("127.0.0.1", "0.0.0.0", "localhost", "::1", "::")  # noqa: S104
     return f"http://localhost:{port}" if local else f"http://{host}:{port}"

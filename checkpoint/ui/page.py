@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
+from io import StringIO
 from pathlib import Path
 
 import jinja2
@@ -45,6 +46,15 @@ def _when(context: jinja2.runtime.Context, at: datetime | None, form: str = "nea
 def _span(context: jinja2.runtime.Context, length: timedelta | float | None) -> str:
     """`{{ seconds | span }}`: see `clock.span`; nothing for None."""
     return "" if length is None else clock.span(length, context["_"])
+
+
+def qr_text(text: str) -> str:
+    """A QR code for a terminal, two modules a character; read best dark on light, so it brings its own light."""
+    code = qrcode.QRCode(border=2)
+    code.add_data(text)
+    said = StringIO()
+    code.print_ascii(out=said, invert=True)
+    return said.getvalue().rstrip("\n")
 
 
 def qr_svg(text: str, label: str, border: int = 4, level: str = "M") -> Markup:

@@ -14,6 +14,7 @@ from starlette.middleware import Middleware
 from checkpoint.chores import Chores
 from checkpoint.config import Now, utc_now
 from checkpoint.granting import PassOffice
+from checkpoint.headers import Headers, insists
 from checkpoint.intake import Intake
 from checkpoint.logs import Logged
 from checkpoint.store import Store
@@ -22,7 +23,6 @@ from checkpoint.watch import Watch
 from checkpoint.web.access import guarded
 from checkpoint.web.edge import Called, Edge
 from checkpoint.web.feed import Feed
-from checkpoint.web.headers import Headers
 from checkpoint.web.house import House
 from checkpoint.web.hub import Hub
 from checkpoint.web.meters import Meters
@@ -82,7 +82,7 @@ def create_app(
         routes=[guarded(rule) for rule in TABLE],
         middleware=[
             Middleware(Logged, proxies=edge.proxies, seen=meters.answered),
-            Middleware(Headers, secure=house.secure),
+            Middleware(Headers, secure=insists(house.public_url)),
             Middleware(Ours),
             Middleware(Called, hosts=edge.hosts),
         ],

@@ -23,9 +23,11 @@ COME_BACK_S = 2
 
 
 def direct(request: Request) -> bool:
-    """Whether a program on this very machine asks, and no proxy in somebody's name."""
-    asks = request.client
-    return asks is not None and is_local(asks.host) and not any(name in request.headers for name in _FORWARDED)
+    """Whether a program on this very machine asks, and no proxy in somebody's name: over the loopback, or at one of the
+    machine's addresses from the same."""
+    asks, came_in_at = request.client, request.scope.get("server") or ("",)
+    here = asks is not None and (is_local(asks.host) or asks.host == came_in_at[0])
+    return here and not any(name in request.headers for name in _FORWARDED)
 
 
 def who(request: Request, caller: Caller | None) -> str:

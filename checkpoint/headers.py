@@ -6,6 +6,9 @@ Whatever does not say how long it may be kept is kept by nobody: most of what we
 
 from __future__ import annotations
 
+from ipaddress import ip_address
+from urllib.parse import urlsplit
+
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 # MapLibre draws pictures from blobs and starts its worker from our own address; nothing is ever asked of another origin.
@@ -34,6 +37,27 @@ HEADERS = {
 }
 # Two years. Neither `includeSubDomains` nor `preload`: the names below and beside ours belong to whoever runs the domain.
 HSTS = "max-age=63072000"
+
+
+def insists(public_url: str) -> bool:
+    """Whether browsers are told to come by https for ever: when they do, and by a name that is ours alone. `localhost` and the
+    names of a local network are everybody's, and other programs there may know no https."""
+    parts = urlsplit(public_url)
+    host = parts.hostname or ""
+    return (
+        parts.scheme == "https"
+        and "." in host.strip(".")
+        and not host.endswith((".local", ".localhost"))
+        and not _is_address(host)
+    )
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True
 
 
 def headers_of(secure: bool) -> list[tuple[bytes, bytes]]:
