@@ -297,8 +297,8 @@ def test_a_real_browser_that_installed_the_root_opens_camera_and_position(
             assert page.evaluate(where) == 27.98
             assert page.evaluate("'serviceWorker' in navigator")
             page.evaluate(
-                """password => fetch("/sign-in", {method: "POST", redirect: "manual",
-                   body: new URLSearchParams({role: "coordinator", name: "zhou", password})})""",
+                """passphrase => fetch("/sign-in", {method: "POST", redirect: "manual",
+                   body: new URLSearchParams({name: "coordinator", passphrase})})""",
                 PASSWORD,
             )
             cookie = next(c for c in context.cookies() if c["name"].startswith("__Host-"))
