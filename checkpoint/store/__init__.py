@@ -19,7 +19,7 @@ from checkpoint.core.facts import Fact
 from checkpoint.core.loop import Loops, MalformedLoop, parse
 from checkpoint.core.track import Fix
 from checkpoint.database_url import DatabaseUrl, is_database_url
-from checkpoint.store import keys, migrations, restored
+from checkpoint.store import keys, migrations, moving, restored
 from checkpoint.store.concern import Concern
 from checkpoint.store.database import Database, StorageBusy, StorageFailed, StorageFull
 from checkpoint.store.election import Election, SharedElection
@@ -92,7 +92,9 @@ class Taken(NamedTuple):
 class Store:
     """Ledger, positions and registry of one installation, open. Made by `Store.open`."""
 
-    def __init__(self, database: Database, key_folder: Path, now: Callable[[], datetime], headroom: Headroom) -> None:
+    def __init__(
+        self, database: Database, key_folder: Path, now: Callable[[], datetime], headroom: Headroom, marked_too: bool = False
+    ) -> None:
         self.now = now
         self.headroom = headroom
         self._db = database
@@ -103,6 +105,8 @@ class Store:
         self._writer = Writer(self._db, headroom, self.tally)
         try:
             self._writer.do(lambda: migrations.migrate(self._db, now()))
+            if not marked_too:
+                moving.refuse_marked(self._db)
             fresh = not self._db.rows("SELECT 1 FROM settings WHERE name = ?", (_KEY_CHECK,))
             self._keys = keys.load(key_folder, create=fresh)
             self.registry = Registry(self._db, self._writer, self._keys, now)
@@ -131,12 +135,14 @@ class Store:
         now: Callable[[], datetime],
         headroom_bytes: int = 0,
         key_folder: Path | None = None,
+        marked_too: bool = False,
     ) -> Store:
         """Open the database at a path or address, made and brought up to date when needed.
 
         The key file lies in `key_folder`: beside a SQLite database when not said. When less than `headroom_bytes` are free on
         a SQLite database's disk, intake is refused (`room.py`); with 0 never by us. Raises `StorageFailed` when it cannot be
-        opened, `WrongKey` when the key file is not this database's.
+        opened, `WrongKey` when the key file is not this database's. One that a move has marked (`moving.py`) is opened with
+        `marked_too` only.
         """
         if isinstance(where, str):
             where = DatabaseUrl(where) if is_database_url(where) else Path(where)
@@ -145,7 +151,7 @@ class Store:
         if isinstance(where, DatabaseUrl):
             if key_folder is None:
                 raise ValueError("a folder for the key file is wanted")
-            return cls(open_postgres(where), key_folder, now, Headroom(key_folder, 0))
+            return cls(open_postgres(where), key_folder, now, Headroom(key_folder, 0), marked_too)
         headroom = Headroom(where.parent, headroom_bytes)
         try:
             database = open_sqlite(where)
@@ -154,7 +160,7 @@ class Store:
             if not headroom.let_go():
                 raise
             database = open_sqlite(where)
-        return cls(database, key_folder or where.parent, now, headroom)
+        return cls(database, key_folder or where.parent, now, headroom, marked_too)
 
     def _check_key(self) -> None:
         mark = self._keys.mark("check", "")

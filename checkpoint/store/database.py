@@ -85,6 +85,14 @@ class Database(peewee.Database, ABC):
     def before_migrating(self, first: int) -> None:
         """Called in the transaction that changes the schema of a database in use, with the number of the first step."""
 
+    @abstractmethod
+    def counted(self, table: str) -> int:
+        """The last number that a table's column of numbers gave, 0 when it gave none."""
+
+    @abstractmethod
+    def count_on(self, table: str, last: int) -> None:
+        """Give only numbers after this one from now on, where the table gives any."""
+
     # -- the whole ---------------------------------------------------------------------------------------------------------
 
     @abstractmethod

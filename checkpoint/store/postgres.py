@@ -55,6 +55,10 @@ _numbers = itertools.count(1)
 # By class or code: no connection, rolled back for others' sake, no resources, a lock not had, cancelled or shutting down.
 _BUSY = frozenset({"08", "40", "53", "55P03", "57"})
 _FULL = "53100"
+_NUMBERED = (
+    "SELECT column_name FROM information_schema.columns"
+    " WHERE table_schema = current_schema() AND table_name = ? AND is_identity = 'YES'"
+)
 _NEEDED = {"fsync": "on", "full_page_writes": "on"}
 # SQLite's words in the steps of the schema, and what they are here. Longer ones first.
 _WORDS = (
@@ -78,6 +82,7 @@ class Postgres(Database, peewee.PostgresqlDatabase):
         self.url = url
         self._writer: threading.Thread | None = None
         self._writing: psycopg.Connection[Any] | None = None
+        self._begun = False  # whether the writer's thread is inside its transaction
         self._warned: list[str] = []
         # A thread's own connection while it reads inside a snapshot.
         self._mine = threading.local()
@@ -159,7 +164,7 @@ class Postgres(Database, peewee.PostgresqlDatabase):
             self._room.release()
 
     def _own(self) -> psycopg.Connection[Any] | None:
-        if threading.current_thread() is self._writer:
+        if self._begun and threading.current_thread() is self._writer:
             # Never made anew here: what follows would stand outside the transaction that was lost.
             if self._writing is None or self._writing.closed:
                 raise StorageBusy("the connection to the database was lost")
@@ -281,12 +286,14 @@ class Postgres(Database, peewee.PostgresqlDatabase):
                 if again and connection.closed:
                     continue  # it died while nothing was under way
                 raise self._failed(error) from error
+            self._begun = True
             return
 
     def commit_writing(self) -> None:
         """Returns only when the server said `COMMIT`, in time, and nothing else."""
         connection = self._own()
         assert connection is not None, "a commit is the writer's"
+        self._begun = False
         self._warned.clear()
         try:
             said = _commit(connection)
@@ -300,7 +307,7 @@ class Postgres(Database, peewee.PostgresqlDatabase):
 
     def abandon_writing(self) -> None:
         """Roll back, or drop the connection: the server then does."""
-        connection = self._writing
+        self._begun, connection = False, self._writing
         if connection is None or connection.closed:
             return
         try:
@@ -327,6 +334,24 @@ class Postgres(Database, peewee.PostgresqlDatabase):
     def before_migrating(self, first: int) -> None:
         """What changes the schema may take its time. A copy is made by the operator's own means, before."""
         self._executed("SET LOCAL statement_timeout = 0", ())
+
+    def counted(self, table: str) -> int:
+        """What the table's sequence gave last."""
+        sequence = self._sequence(table)
+        return int(self.rows("SELECT coalesce(pg_sequence_last_value(?::regclass), 0)", (sequence,))[0][0]) if sequence else 0
+
+    def count_on(self, table: str, last: int) -> None:
+        """Set the table's sequence, and beyond the numbers that are there."""
+        sequence = self._sequence(table)
+        if sequence:
+            column = self.rows(_NUMBERED, (table,))[0][0]
+            there = int(self.rows(f'SELECT coalesce(max("{column}"), 0) FROM {table}')[0][0])
+            reached = max(last, there)
+            self.rows("SELECT setval(?::regclass, ?, ?)", (sequence, max(reached, 1), reached > 0))
+
+    def _sequence(self, table: str) -> str | None:
+        found = self.rows(_NUMBERED, (table,))
+        return str(self.rows("SELECT pg_get_serial_sequence(?, ?)", (table, found[0][0]))[0][0]) if found else None
 
     # -- peewee -----------------------------------------------------------------------------------------------------------
 

@@ -128,6 +128,20 @@ class Sqlite(Database, APSWDatabase):  # type: ignore[misc]
         except (OSError, StorageFailed) as error:
             raise StorageFailed(f"no copy could be kept before the database is changed: {error}") from error
 
+    def counted(self, table: str) -> int:
+        """What SQLite noted down for a table that never gives a number twice."""
+        if not self.rows("SELECT 1 FROM sqlite_schema WHERE name = 'sqlite_sequence'"):
+            return 0
+        found = self.rows("SELECT seq FROM sqlite_sequence WHERE name = ?", (table,))
+        return int(found[0][0]) if found else 0
+
+    def count_on(self, table: str, last: int) -> None:
+        """Note it down."""
+        made = self.rows("SELECT sql FROM sqlite_schema WHERE type = 'table' AND name = ?", (table,))
+        if last and made and "AUTOINCREMENT" in made[0][0]:
+            self.run("DELETE FROM sqlite_sequence WHERE name = ?", (table,))
+            self.run("INSERT INTO sqlite_sequence (name, seq) VALUES (?, ?)", (table, last))
+
     # -- peewee -----------------------------------------------------------------------------------------------------------
 
     def execute_sql(self, sql: str, params: Sequence[object] | None = None) -> Any:
