@@ -282,8 +282,10 @@ def test_no_connection_waits_inside_a_transaction_and_readers_share_a_few(store:
         until(lambda: "checkpoint snapshot" not in {name for _, name in connections()})
         states = connections()
     assert {state for state, _ in states} == {"idle"}
-    assert len(states) <= 1 + postgres_module.MOST_READERS
-    assert {name for _, name in states} == {"checkpoint writer", "checkpoint reader"}
+    names = [name for _, name in states]
+    assert 1 <= names.count("checkpoint reader") <= postgres_module.MOST_READERS
+    assert names.count("checkpoint writer") == 1
+    assert len(names) <= postgres_module.MOST_READERS + 3  # the writer, the signals, the election
 
 
 def test_a_password_is_shown_nowhere(tmp_path: Path) -> None:
