@@ -191,14 +191,14 @@ class Store:
     def append_soon(self, entries: Sequence[Entry], signed: Signed | None = None) -> Future[list[Outcome]]:
         """Like `append`, without waiting: the future holds the outcomes once they are durable."""
         now = self.now()
-        return self._counted(entries, self._writer.submit(lambda: self._taken(entries, signed, now)))
+        return self._counted(entries, self._writer.submit(lambda: self._ledger.take(entries, now, signed)))
 
     def append_links_soon(self, witness: str, entries: Sequence[Entry], signed: Signed | None) -> Future[Taken]:
         """Like `append_soon` for a witness that chains itself: with how its chain stands as of the same commit."""
         now = self.now()
 
         def work() -> Taken:
-            outcomes = self._taken(entries, signed, now)
+            outcomes = self._ledger.take(entries, now, signed)
             return Taken(outcomes, self._ledger.gaps(witness), self._ledger.head(witness))
 
         return self._counted(entries, self._writer.submit(work))
@@ -243,12 +243,6 @@ class Store:
         if self.signals.shared:
             future.add_done_callback(spread)
         return future
-
-    def _taken(self, entries: Sequence[Entry], signed: Signed | None, now: datetime) -> list[Outcome]:
-        outcomes = self._ledger.take(entries, now)
-        if signed is not None and entries:
-            self._ledger.sign(entries[0].witness, signed)
-        return outcomes
 
     def record(self, fact: Fact) -> Outcome:
         """Take in one fact of a witness that does not chain: the server itself, a desk, a phone."""

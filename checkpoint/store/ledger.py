@@ -154,6 +154,7 @@ class _Head(NamedTuple):
     signed_seq: int | None = None
     signed_hash: bytes | None = None
     signature: bytes | None = None
+    moved: bool = False
 
 
 def link_hash(prev: bytes, seq: int, raw: bytes) -> bytes:
@@ -204,19 +205,37 @@ def removal_seal(
 
 
 class Ledger:
-    """Reads on any thread; `take` and `sign` on the writer's."""
+    """Reads on any thread; writes on the writer's."""
 
     def __init__(self, database: Database, keys: Keys) -> None:
         self._db = database
         self._keys = keys
+        # While entries are taken in: the ends of their chains as they are by now, to be written once at the end.
+        self._ends: dict[str, _Head | None] | None = None
 
     # -- taking in ----------------------------------------------------------------------------------------------------
 
-    def take(self, entries: Sequence[Entry], now: datetime) -> list[Outcome]:
-        """Take entries in, each for itself: one that fails is set aside and the others stand."""
-        return [self._take_alone(entry, now) for entry in entries]
+    def take(self, entries: Sequence[Entry], now: datetime, signed: Signed | None = None) -> list[Outcome]:
+        """Take entries in, each for itself: one that fails is set aside and the others stand.
+
+        `signed` is the head that their witness signed. Whether the signature is genuine is asked before, and by `verify`.
+        """
+        self._ends = {}
+        try:
+            outcomes = [self._take_alone(entry, now) for entry in entries]
+            if signed is not None and entries:
+                self._sign(entries[0].witness, signed)
+            ends = self._ends
+        finally:
+            self._ends = None
+        for witness, head in ends.items():
+            if head is not None and head.moved:
+                self._write_head(witness, head)
+        return outcomes
 
     def _take_alone(self, entry: Entry, now: datetime) -> Outcome:
+        assert self._ends is not None
+        before = dict(self._ends)
         self._db.run("SAVEPOINT entry")
         try:
             outcome = self._take(entry, now)
@@ -226,6 +245,7 @@ class Ledger:
             # A mistake of ours about this one entry: its bytes are kept, the others stand, and we hear of it.
             log.exception("an entry of %s could not be taken in", entry.witness)
             self._db.run("ROLLBACK TO entry")
+            self._ends = before
             outcome = self._set_aside(entry, "not-taken", type(error).__name__, now)
         self._db.run("RELEASE entry")
         return outcome
@@ -390,13 +410,24 @@ class Ledger:
     # -- chains -------------------------------------------------------------------------------------------------------
 
     def _head(self, witness: str) -> _Head | None:
+        """The end of a chain for whoever writes."""
+        if self._ends is None:
+            return self._stored_head(witness)
+        if witness not in self._ends:
+            self._ends[witness] = self._stored_head(witness)
+        return self._ends[witness]
+
+    def _stored_head(self, witness: str) -> _Head | None:
         rows = self._db.rows(
             "SELECT seq, hash, links, chains_itself, signed_seq, signed_hash, signature FROM heads WHERE witness = ?", (witness,)
         )
         return _Head(*rows[0])._replace(chains_itself=bool(rows[0][3])) if rows else None
 
     def _write_head(self, witness: str, head: _Head) -> None:
-        values = (witness, *(int(part) if isinstance(part, bool) else part for part in head))
+        if self._ends is not None:
+            self._ends[witness] = head._replace(moved=True)
+            return
+        values = (witness, *(int(part) if isinstance(part, bool) else part for part in head[:-1]))
         self._db.run(
             "INSERT INTO heads (witness, seq, hash, links, chains_itself, signed_seq, signed_hash, signature, seal)"
             " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
@@ -451,8 +482,7 @@ class Ledger:
         fact_id = told if fact_id.startswith(_LEFT) else fact_id
         return Outcome(id=fact_id, state="aside", why=why, detail=detail, number=link.number, seq=seq)
 
-    def sign(self, witness: str, signed: Signed) -> None:
-        """Keep the newest head that a witness signed. Whether the signature is genuine is asked before, and by `verify`."""
+    def _sign(self, witness: str, signed: Signed) -> None:
         head = self._head(witness)
         if head is None or (head.signed_seq is not None and head.signed_seq >= signed.seq):
             return
@@ -470,7 +500,7 @@ class Ledger:
 
     def head(self, witness: str) -> Head | None:
         """The end of a witness's chain, or None when nothing of it is held."""
-        found = self._head(witness)
+        found = self._stored_head(witness)
         return Head(found.seq, found.hash) if found is not None else None
 
     # -- reading ------------------------------------------------------------------------------------------------------
