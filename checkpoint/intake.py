@@ -14,6 +14,7 @@ After each commit `noticed(vehicles)` is called, so that the watch looks again.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
 from datetime import UTC, datetime, timedelta
@@ -34,6 +35,7 @@ from checkpoint.store.ledger import link_hash
 from checkpoint.store.registry import Kiosk
 from checkpoint.store.verify import head_message
 
+log = logging.getLogger(__name__)
 T = TypeVar("T")
 # How far a laboratory's or a device's clock may be ahead of ours (domain: clock tolerance).
 TOLERANCE = timedelta(seconds=120)
@@ -176,10 +178,19 @@ class ToldBack(msgspec.Struct, frozen=True):
     fact: msgspec.Raw
 
 
+class NameToldBack(msgspec.Struct, frozen=True):
+    """A name that a kiosk was told and tells back, with the stamp it came with."""
+
+    id: str
+    name: str
+    stamp: str
+
+
 class ToldBackAll(msgspec.Struct, frozen=True):
     """What a kiosk tells back."""
 
     facts: tuple[ToldBack, ...]
+    people: tuple[NameToldBack, ...] = ()
 
 
 class SentResult(msgspec.Struct, frozen=True):
@@ -280,6 +291,9 @@ class Intake:
         if begun.clock_is_news:
             self._store.registry.kiosk_seen(kiosk.id, begun.offset_s)
         held = [(e.fact, o) for e, o in zip(entries, outcomes, strict=True) if o.held and e.fact is not None]
+        if not self._store.lost and any(e.again and o.state == "held" for e, o in zip(entries, outcomes, strict=True)):
+            log.error("%s brings back what was held: was the record brought back? `checkpoint restored mark`", kiosk.id)
+            self._store.went_back = True
         self._noticed(_vehicles(fact for fact, _ in held))
         return Answer(
             held=tuple(o.id for _, o in held),
@@ -329,9 +343,11 @@ class Intake:
     def take_returned(self, kiosk: Kiosk, body: bytes) -> list[ReturnedFact]:
         """Take in what a kiosk was told and we have lost since (`POST /api/v1/returned`), answered in its order. Raises
         `Malformed`. The stamp under each shows that we held it, whoever witnessed it."""
-        told = _decoded(body, ToldBackAll, "$").facts
-        if len(told) > MOST_ENTRIES:
-            raise Malformed(f"at most {MOST_ENTRIES} facts at once wanted - at `$.facts`")
+        back = _decoded(body, ToldBackAll, "$")
+        told = back.facts
+        for path, items in (("facts", told), ("people", back.people)):
+            if len(items) > MOST_ENTRIES:
+                raise Malformed(f"at most {MOST_ENTRIES} at once wanted - at `$.{path}`")
         answers = {one.number: ReturnedFact(number=one.number, state="refused") for one in told}
         entries: dict[int, Entry] = {}
         for one in told:
@@ -346,6 +362,8 @@ class Intake:
         for number, outcome in zip(entries, outcomes, strict=True):
             answers[number] = ReturnedFact(number=number, state="held" if outcome.held else "aside")
         self._noticed(_vehicles(e.fact for e, o in zip(entries.values(), outcomes, strict=True) if o.held and e.fact is not None))
+        for person in back.people:
+            self._store.take_name_back(person.id, person.name, person.stamp)
         return [answers[one.number] for one in told]
 
     # -- laboratories -------------------------------------------------------------------------------------------------

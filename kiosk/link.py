@@ -39,7 +39,9 @@ from checkpoint.core import enrolling
 from checkpoint.core.facts import Fact, Malformed, decode
 from checkpoint.version import VERSION
 from kiosk.offset import ClockOffset
-from kiosk.outbox import Enrolment, Forked, Head, NoRoom, Outbox, StaffMember, Told, Waiting
+from kiosk.outbox import Enrolment, NoRoom, Outbox, Told, Waiting
+from kiosk.returning import Returning
+from kiosk.wire import Enrolled, Page, Renewed, Returned, Taken, entry
 
 _log = logging.getLogger(__name__)
 
@@ -61,104 +63,7 @@ CLOCK_IN_DOUBT_S = 3600.0
 State = Literal["unknown", "up", "down", "locked-out"]
 
 
-# -- what comes over the wire ---------------------------------------------------------------------------------------------
-# A server may be a version older or newer than we are: what has a default is what an older one does not say, and what we do
-# not know of a newer one's answer is passed over.
-
-
-class _Aside(msgspec.Struct, frozen=True):
-    id: str
-    why: str = ""
-    detail: str = ""
-
-
-class _Head(msgspec.Struct, frozen=True):
-    seq: int
-    hash: str
-
-
-class _Gap(msgspec.Struct, frozen=True):
-    first: int
-    last: int
-
-
-class _Taken(msgspec.Struct, frozen=True):
-    held: tuple[str, ...]
-    set_aside: tuple[_Aside, ...]
-    server_time: datetime
-    gaps: tuple[_Gap, ...] = ()
-    head: _Head | None = None
-
-
-class _Told(msgspec.Struct, frozen=True):
-    number: int
-    fact: msgspec.Raw
-    seq: int = 0
-    prev: str = ""
-    stamp: str = ""
-
-
-class _Witnessed(msgspec.Struct, frozen=True):
-    witness: str = ""
-
-
-class _Lost(msgspec.Struct, frozen=True):
-    after: int
-    before: int
-
-
-class _Named(msgspec.Struct, frozen=True):
-    id: str
-    name: str
-
-
-class _Issuer(msgspec.Struct, frozen=True):
-    key_id: str
-    public_key: str
-
-
-class _Page(msgspec.Struct, frozen=True):
-    facts: tuple[_Told, ...]
-    cursor: int
-    more: bool
-    server_time: datetime
-    people: tuple[_Named, ...]
-    staff: tuple[StaffMember, ...]
-    issuers: tuple[_Issuer, ...]
-    station: str
-    kiosk: str
-    gaps: tuple[_Gap, ...] = ()
-    head: _Head | None = None
-    lost: tuple[_Lost, ...] = ()
-    installation: str = ""
-    program: str = ""
-    renew: bool = False
-
-
-class _Renewed(msgspec.Struct, frozen=True):
-    kiosk: str
-    server_time: datetime
-
-
-class _ReturnedOne(msgspec.Struct, frozen=True):
-    number: int
-    state: str
-
-
-class _Returned(msgspec.Struct, frozen=True):
-    facts: tuple[_ReturnedOne, ...]
-    server_time: datetime
-
-
-class _Enrolled(msgspec.Struct, frozen=True):
-    kiosk: str
-    station: str
-    key: str
-    installation: str = ""
-    former_head: _Head | None = None
-
-
-_Answer = TypeVar("_Answer", _Taken, _Page, _Returned, _Renewed)
+_Answer = TypeVar("_Answer", Taken, Page, Returned, Renewed)
 
 
 class LineDown(Exception):
@@ -212,6 +117,7 @@ class Link:
         self._reached_at: datetime | None = None
         self._batch = BATCH
         self._answers = 0
+        self._returning = Returning(outbox, self._tell_back, lambda: self._push_wake.set())
         self._stop = threading.Event()
         self._push_wake, self._pull_wake = threading.Event(), threading.Event()
         self._threads: list[threading.Thread] = []
@@ -240,7 +146,7 @@ class Link:
         if enrolment is None or not batch:
             return 0
         try:
-            answer = self._ask(enrolment, "POST", "/api/v1/facts", _Taken, self._parcel(enrolment, batch))
+            answer = self._ask(enrolment, "POST", "/api/v1/facts", Taken, self._parcel(enrolment, batch))
         except _WouldNotLook as refusal:
             self._make_smaller(batch, str(refusal))
             return 0
@@ -250,7 +156,7 @@ class Link:
         aside = {a.id: (a.why, a.detail) for a in answer.set_aside if a.id in sent}
         self._outbox.answered(held, aside)
         self._answers += 1
-        self._compare(answer.head, answer.gaps)
+        self._returning.compare(answer.head, answer.gaps)
         if not held and not aside:
             raise LineDown("the answer names none of the facts sent")
         return len(held) + len(aside)
@@ -259,24 +165,11 @@ class Link:
         head = self._outbox.head()
         return msgspec.json.encode(
             {
-                "entries": [_entry(e) for e in batch],
+                "entries": [entry(e) for e in batch],
                 "head": {"seq": head.seq, "hash": head.hash, "signature": enrolment.signature(head)},
                 "sent_at": self._now(),
             }
         )
-
-    def _compare(self, head: _Head | None, gaps: Iterable[_Gap]) -> None:
-        """A server that was brought back from a backup holds less than it once said: what it lost waits again."""
-        if head is None:
-            return
-        try:
-            again = self._outbox.held_only_to(Head(head.seq, head.hash), [(gap.first, gap.last) for gap in gaps])
-        except Forked as forked:
-            _log.error("the server knows this kiosk by another chain: %s", forked)
-            return
-        if again:
-            _log.warning("the server has lost %s facts of ours that it once held: they are sent again", again)
-            self._push_wake.set()
 
     def _make_smaller(self, batch: list[Waiting], why: str) -> None:
         if len(batch) > 1:
@@ -298,7 +191,7 @@ class Link:
             return False
         asked, answers = self._now(), self._answers
         try:
-            page = self._ask(enrolment, "GET", f"/api/v1/feed?after={self._outbox.cursor}&limit={PAGE}", _Page)
+            page = self._ask(enrolment, "GET", f"/api/v1/feed?after={self._outbox.cursor}&limit={PAGE}", Page)
         except _WouldNotLook as refusal:
             raise LineDown(f"no feed for this kiosk: {refusal}") from None
         if page.kiosk != enrolment.kiosk:
@@ -307,7 +200,8 @@ class Link:
         self._outbox.take(
             told,
             page.cursor,
-            people={person.id: person.name for person in page.people},
+            people={person.id: person.name for person in [*page.people, *self._returning.names(page)]},
+            stamps={person.id: person.stamp for person in [*page.people, *self._returning.names(page)]},
             staff=page.staff,
             issuers={issuer.key_id: issuer.public_key for issuer in page.issuers},
             complete_at=None if page.more else asked,
@@ -315,40 +209,28 @@ class Link:
         self._learnt(list(readable(one.body for one in told)))
         self._remember(page)
         if answers == self._answers:  # else the page may be older than what was answered meanwhile
-            self._compare(page.head, page.gaps)
-        for lost in page.lost:
-            self._tell_back(enrolment, lost)
+            self._returning.compare(page.head, page.gaps)
+        self._returning.tell_back(page)
         if not page.more:
             self._renew_when_due(enrolment, asked, wanted=page.renew)
             self._drop_what_is_old(asked)
         return page.more
 
-    def _remember(self, page: _Page) -> None:
+    def _tell_back(self, parcel: bytes) -> Returned | None:
+        enrolment = self._outbox.enrolment
+        if enrolment is None:
+            return None
+        try:
+            return self._ask(enrolment, "POST", "/api/v1/returned", Returned, parcel)
+        except _WouldNotLook as refusal:
+            _log.error("the server would not look at what it told us: %s", refusal)
+            return None
+
+    def _remember(self, page: Page) -> None:
         """Which installation this is, and which program it runs."""
         for name, value in (("installation", page.installation), ("server_program", page.program)):
             if value != self._outbox.setting(name):
                 self._outbox.keep(**{name: value})
-
-    def _tell_back(self, enrolment: Enrolment, lost: _Lost) -> None:
-        """Tell the server again what it told us under numbers it has lost. Our own it has from ourselves."""
-        while told := self._outbox.lost_by_server(lost.after, lost.before, BATCH):
-            ours = {one.number: "own" for one in told if _witness(one.body) == enrolment.witness}
-            self._outbox.told_back(ours)
-            others = [one for one in told if one.number not in ours]
-            if not others:
-                continue
-            parcel = msgspec.json.encode({"facts": [_told_back(one) for one in others]})
-            try:
-                answer = self._ask(enrolment, "POST", "/api/v1/returned", _Returned, parcel)
-            except _WouldNotLook as refusal:
-                _log.error("the server would not look at what it told us: %s", refusal)
-                return
-            sent = {one.number for one in others}
-            states = {one.number: one.state for one in answer.facts if one.number in sent}
-            if not states:
-                raise LineDown("the answer names none of the facts told back")
-            self._outbox.told_back(states)
-            _log.warning("%s facts that the server had lost were told back to it", len(states))
 
     def _drop_what_is_old(self, now: datetime) -> None:
         """Once a day, what the server has had for long leaves this machine; not while this clock is in doubt."""
@@ -379,7 +261,7 @@ class Link:
         hashed = hashlib.sha256(key.encode()).hexdigest()
         asked = msgspec.json.encode({"key_hash": hashed, "signature": enrolment.signed(f"key|{hashed}")})
         try:
-            answer = self._ask(enrolment, "POST", "/api/v1/kiosk/key", _Renewed, asked)
+            answer = self._ask(enrolment, "POST", "/api/v1/kiosk/key", Renewed, asked)
         except (_WouldNotLook, LineDown) as refusal:
             self._outbox.keep(renew_not_before=(now + NOT_YET).isoformat())
             _log.warning("the key was not renewed: %s", refusal)
@@ -510,36 +392,15 @@ def _client(transport: httpx.BaseTransport | None) -> httpx.Client:
     return httpx.Client(timeout=TIMEOUT, transport=transport, headers={"User-Agent": f"checkpoint-kiosk/{VERSION}"})
 
 
-def _entry(waiting: Waiting) -> dict[str, object]:
-    """A fact as it is sent: that the server held it once is said of what it did."""
-    sent: dict[str, object] = {
-        "seq": waiting.seq, "prev": waiting.prev, "hash": waiting.hash, "fact": msgspec.Raw(waiting.body),
-    }  # fmt: skip
-    return sent | {"again": True} if waiting.again else sent
-
-
-def _told_back(told: Told) -> dict[str, object]:
-    fact = msgspec.Raw(told.body)
-    return {"number": told.number, "seq": told.seq, "prev": told.prev, "stamp": told.stamp, "fact": fact}
-
-
-def _witness(body: bytes) -> str:
-    """Whose fact it is, also of a kind that this version of the program cannot read."""
-    try:
-        return msgspec.json.decode(body, type=_Witnessed).witness
-    except (msgspec.DecodeError, msgspec.ValidationError, UnicodeDecodeError):
-        return ""
-
-
 def _within(batch: list[Waiting], limit_bytes: int) -> list[Waiting]:
     """As many of the batch as fit, at least one."""
     taken: list[Waiting] = []
     size = 0
-    for entry in batch:
-        size += len(entry.body) + 200
+    for one in batch:
+        size += len(one.body) + 200
         if taken and size > limit_bytes:
             break
-        taken.append(entry)
+        taken.append(one)
     return taken
 
 
@@ -560,7 +421,7 @@ def enrol(token: str, server: str, *, transport: httpx.BaseTransport | None = No
     return _enrol(token, server, "", transport)[0]
 
 
-def _enrol(token: str, server: str, formerly: str, transport: httpx.BaseTransport | None) -> tuple[Enrolment, _Enrolled]:
+def _enrol(token: str, server: str, formerly: str, transport: httpx.BaseTransport | None) -> tuple[Enrolment, Enrolled]:
     try:
         said = enrolling.read(token)
     except enrolling.NoEnrolment:
@@ -586,7 +447,7 @@ def _enrol(token: str, server: str, formerly: str, transport: httpx.BaseTranspor
     try:
         if response.is_error:
             raise NotEnrolled("unreachable")
-        got = msgspec.json.decode(response.content, type=_Enrolled)
+        got = msgspec.json.decode(response.content, type=Enrolled)
     except (msgspec.DecodeError, msgspec.ValidationError, UnicodeDecodeError):
         raise NotEnrolled("unreachable") from None
     enrolment = Enrolment(

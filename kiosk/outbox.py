@@ -83,6 +83,8 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         # The last number of a chain that was dropped, and its hash: what follows begins there.
         "CREATE TABLE dropped (witness TEXT PRIMARY KEY, seq INTEGER NOT NULL, hash TEXT NOT NULL)",
     ),
+    # The server's stamp under a name, with which it is told back.
+    ("ALTER TABLE person ADD COLUMN stamp TEXT NOT NULL DEFAULT ''",),
 )
 
 
@@ -527,6 +529,7 @@ class Outbox:
         staff: Sequence[StaffMember],
         issuers: Mapping[str, str],
         complete_at: datetime | None,
+        stamps: Mapping[str, str] | None = None,
     ) -> None:
         """Keep a page of the feed: its facts, and the lists, which replace what was known.
 
@@ -538,7 +541,8 @@ class Outbox:
         with self._writing():
             for one in told:
                 self._received.insert(**one._asdict()).on_conflict_ignore().execute()
-            self._replace(self._person, ({"id": i, "name": n} for i, n in people.items()), "name")
+            marks = stamps or {}
+            self._replace(self._person, ({"id": i, "name": n, "stamp": marks.get(i, "")} for i, n in people.items()), "name")
             self._replace(self._staff, (msgspec.structs.asdict(member) for member in staff), "name", "pin", "badge")
             self._replace(self._issuer, ({"key_id": k, "public_key": p} for k, p in issuers.items()))
             self.keep(cursor=str(cursor))
@@ -587,6 +591,11 @@ class Outbox:
         with self._lock:
             names = {row["id"]: self._unlocked(self._person, "name", row["id"], row["name"]) for row in self._person.select()}
             return {person: name for person, name in names.items() if name}
+
+    def stamps(self) -> dict[str, str]:
+        """The server's stamps under the names, by pseudonym."""
+        with self._lock:
+            return {row["id"]: row["stamp"] for row in self._person.select() if row["stamp"]}
 
     def staff(self) -> dict[str, StaffMember]:
         """Who may sign on, by pseudonym."""

@@ -29,7 +29,8 @@ from checkpoint.backup.restoring import InTheWay, restore
 from checkpoint.backup.taking import AlreadyTaking, backups, check, take
 from checkpoint.cli import main
 from checkpoint.store import StorageFull, Store, WrongKey
-from checkpoint.store.copying import is_open_elsewhere, soundness, survey
+from checkpoint.store.alone import in_use
+from checkpoint.store.copying import soundness, survey
 from checkpoint.store.keys import KEY_FILE
 from tests.disks import small_disk
 from tests.ground import T0, Still, store_in
@@ -463,7 +464,9 @@ def test_a_running_server_is_backed_up_and_never_restored_over(
         said = capsys.readouterr().out
         assert backup.name in said
         assert "master.key" in said
-        assert is_open_elsewhere(tmp_path / "data" / "checkpoint.db")
+        assert in_use(tmp_path / "data" / "checkpoint.db")
+        assert main(["restored", "mark"]) == 3
+        assert "Stop it first" in capsys.readouterr().err
         for more in ([], ["--move-aside"]):
             assert main(["restore", str(backup), *more]) == 3
             assert "Stop it first" in capsys.readouterr().err

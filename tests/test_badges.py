@@ -15,8 +15,8 @@ from checkpoint.core.facts import Entered, Scanned
 from checkpoint.web.access import COORDINATOR, LABORATORY
 from kiosk.app import create_app
 from kiosk.deeds import Enter
-from kiosk.link import _Page
 from kiosk.scanner import is_tube
+from kiosk.wire import Page
 from tests.desk import Desk, desk
 from tests.fleet import Fleet
 from tests.ground import publish
@@ -214,7 +214,7 @@ def test_a_kiosk_of_an_older_version_reads_the_feed_without_badges(g: Ground) ->
     for member in told["staff"]:
         assert badges.fits(BADGE, member.pop("badge"))
     del told["renew"]
-    assert msgspec.json.decode(json.dumps(told), type=_Page).staff[0].badge == ""
+    assert msgspec.json.decode(json.dumps(told), type=Page).staff[0].badge == ""
 
 
 # -- at the desk ------------------------------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -28,6 +29,7 @@ from checkpoint.store.restored import LEAP, SERIALS_LEAP
 from checkpoint.version import VERSION
 from checkpoint.web.access import ADMINISTRATOR, COORDINATOR, digest, open_session
 from checkpoint.web.app import create_app
+from checkpoint.wish import Person
 from kiosk.deeds import Enter, Leave
 from kiosk.link import LineDown
 from kiosk.station import open_kiosk
@@ -386,3 +388,46 @@ def test_a_record_brought_back_in_silence_is_not_ready(g: Ground, tmp_path: Path
         with pytest.raises(LineDown):
             g.kiosk.link.pull_once()
         assert not record()
+
+
+def test_the_name_of_somebody_new_comes_back_and_is_never_missed_at_the_station(g: Ground, tmp_path: Path) -> None:
+    g.pass_()
+    g.pull()
+    copy = copied(g, tmp_path / "copy")
+    number = g.pass_(vehicle="浙C77777", crew=(Person(name="王五", phone="13800138001"),))
+    [person] = g.crew(number)
+    g.pull()
+    assert g.kiosk.outbox.people()[person] == "王五"
+    with brought_back(g, copy) as store:
+        assert store.registry.person(person) is None
+        for _ in range(3):
+            g.kiosk.link.pull_once()
+            assert g.kiosk.outbox.people()[person] == "王五"
+        found = store.registry.person(person)
+        assert found is not None
+        assert (found.name, found.phone) == ("王五", "")
+        g.kiosk.link.pull_once()
+        assert {p["id"] for p in _page(g)["people"]} == set(g.kiosk.outbox.people()), "the lists are the server's again"
+
+
+def _page(g: Ground) -> dict[str, Any]:
+    enrolled = g.kiosk.outbox.enrolment
+    assert enrolled is not None
+    found: dict[str, Any] = g.line.server.get("/api/v1/feed", headers={"Authorization": f"Bearer {enrolled.bearer}"}).json()
+    return found
+
+
+def test_a_name_is_believed_for_its_stamp_and_only_of_whom_the_record_names(g: Ground, tmp_path: Path) -> None:
+    g.pass_()
+    copy = copied(g, tmp_path / "copy")
+    number = g.pass_(vehicle="浙C77777", crew=(Person(name="王五"),))
+    [person] = g.crew(number)
+    g.pull()
+    stamp = g.kiosk.outbox.stamps()[person]
+    with brought_back(g, copy) as store:
+        assert not store.take_name_back(person, "王五", stamp), "nothing in the record speaks of them: they may have left it"
+        g.pull()
+        assert store.registry.person(person) is not None
+        other = g.store.registry.add_person("赵六").id
+        assert not store.take_name_back(other, "赵六", stamp)
+        assert not store.take_name_back(person, "别人", g.store.name_stamp(person, "别人")), "nobody is renamed"

@@ -21,6 +21,7 @@ from checkpoint.backup.taking import AlreadyTaking, backups, check, overdue, tak
 from checkpoint.config import Config
 from checkpoint.core.facts import Restored
 from checkpoint.store import StorageFailed, StorageFull, Store, WrongKey
+from checkpoint.store.alone import in_use
 from checkpoint.store.keys import KEY_FILE
 from checkpoint.ui import Texts
 
@@ -235,6 +236,8 @@ def _open(settings: Config) -> Store:
 def restored_mark(asked: argparse.Namespace, t: Texts) -> int:
     """Say that the database was brought back by other tools."""
     settings = config.load()
+    if in_use(settings.database):
+        raise InTheWay("live", settings.database)
     store = _open(settings)
     try:
         found = store.verify()

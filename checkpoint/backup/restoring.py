@@ -19,7 +19,8 @@ import msgspec
 from checkpoint.backup.manifest import Manifest
 from checkpoint.backup.proving import DATABASE, opened, proved, unpacked
 from checkpoint.store import BroughtBack
-from checkpoint.store.copying import is_open_elsewhere, sync
+from checkpoint.store.alone import in_use
+from checkpoint.store.copying import sync
 from checkpoint.store.keys import KEY_FILE, load
 
 _GROWING = ".restoring-"
@@ -30,7 +31,7 @@ _BESIDE = ("", "-wal", "-shm", "-journal")
 class InTheWay(RuntimeError):
     """The place is taken. `why`: `live` (somebody has it open), `taken` (something stands there), `other-key`."""
 
-    def __init__(self, why: str, place: Path) -> None:
+    def __init__(self, why: str, place: object) -> None:
         self.why, self.place = why, place
         super().__init__(f"{place}: {why}")
 
@@ -87,7 +88,7 @@ def _free(place: Path, move_aside: bool) -> None:
     there = _beside(place)
     if place.is_dir():
         raise InTheWay("taken", place)
-    if place in there and is_open_elsewhere(place):
+    if in_use(place):
         raise InTheWay("live", place)
     if there and not move_aside:
         raise InTheWay("taken", place)

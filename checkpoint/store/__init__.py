@@ -24,7 +24,20 @@ from checkpoint.store.concern import Concern
 from checkpoint.store.database import Database, StorageBusy, StorageFailed, StorageFull
 from checkpoint.store.election import Election, SharedElection
 from checkpoint.store.keys import WrongKey
-from checkpoint.store.ledger import Entry, Gap, Head, Ledger, Outcome, Recorded, Returned, SetAside, Signed, entry_of, told_stamp
+from checkpoint.store.ledger import (
+    Entry,
+    Gap,
+    Head,
+    Ledger,
+    Outcome,
+    Recorded,
+    Returned,
+    SetAside,
+    Signed,
+    entry_of,
+    name_told,
+    told_stamp,
+)
 from checkpoint.store.positions import Arrived, Positions, Stranger
 from checkpoint.store.postgres import Postgres, open_postgres
 from checkpoint.store.registry import Kiosk, Registry
@@ -358,6 +371,17 @@ class Store:
             return False
         made = (told_stamp(proof, entry.witness, entry.seq or 0, prev, entry.raw) for proof in self._keys.proving)
         return any(hmac.compare_digest(each.encode(), stamp.encode()) for each in made)
+
+    def name_stamp(self, person: str, name: str) -> str:
+        """The stamp (hex) under a name that is told, for the same purpose."""
+        return self._keys.stamp("told", name_told(person, name)).hex()
+
+    def take_name_back(self, person: str, name: str, stamp: str) -> bool:
+        """Enter somebody's name again that was told and lost, if the stamp is ours, the record names them, and they have none."""
+        made = (proof.stamp("told", name_told(person, name)).hex() for proof in self._keys.proving)
+        if not any(hmac.compare_digest(each.encode(), stamp.encode()) for each in made):
+            return False
+        return bool(self.facts_of(f"person:{person}")) and self.registry.add_name(person, name)
 
     def bring_back(self, taken_at: datetime, backup: str = "") -> BroughtBack:
         """Say that this record was brought back from a backup taken then (`backup`: its manifest's SHA-256), and make it fit

@@ -7,7 +7,6 @@ pages go over in portions with pauses between, so that the disk is not ours alon
 
 from __future__ import annotations
 
-import fcntl
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -20,8 +19,6 @@ from checkpoint.store.database import StorageFailed, StorageFull
 PORTION_PAGES = 256
 # What is counted: tables that every version had.
 COUNTED = ("facts", "aside", "positions", "strangers", "people", "kiosks", "links")
-# Where SQLite's own lock of those who have a file open lies (its `SHARED_FIRST`, `SHARED_SIZE`).
-_OPEN_FROM, _OPEN_BYTES = 0x40000002, 510
 
 
 class ChainHead(msgspec.Struct, frozen=True, kw_only=True):
@@ -122,13 +119,3 @@ def survey_of(rows: Callable[[str], list[tuple[object, ...]]]) -> Survey:
         ),
         counts={table: number(f"SELECT count(*) FROM {table}") for table in COUNTED},
     )
-
-
-def is_open_elsewhere(path: Path) -> bool:
-    """Whether another process has this database open: a running server, or a command. Not to be asked by one that has."""
-    with path.open("rb+") as file:
-        try:
-            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB, _OPEN_BYTES, _OPEN_FROM)
-        except OSError:
-            return True
-    return False

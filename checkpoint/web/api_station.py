@@ -68,10 +68,11 @@ class LostNumbers(msgspec.Struct, frozen=True):
 
 
 class Named(msgspec.Struct, frozen=True):
-    """Who a pseudonym is."""
+    """Who a pseudonym is, and our stamp under that, with which it can be told back."""
 
     id: str
     name: str
+    stamp: str
 
 
 class OnDuty(msgspec.Struct, frozen=True):
@@ -214,13 +215,14 @@ def _page(house: House, kiosk_id: str, after: int, limit: int, program: str) -> 
         raise Problem(409, "went-back")
     house.intake.heard(kiosk, program)
     loops = [loop for loop, versions in store.loops().all().items() if any(v.station(kiosk.station) for v in versions)]
+    people = store.registry.people(house.feed.people(loops))
     told, cursor, more = house.feed.page(loops, after, limit)
     return FeedPage(
         facts=tuple(ToldFact(r.number, msgspec.Raw(r.raw), r.seq, r.prev.hex(), store.told_stamp(r)) for r in told),
         cursor=cursor,
         more=more,
         server_time=house.now(),
-        people=tuple(Named(p.id, p.name) for p in store.registry.people(house.feed.people(loops))),
+        people=tuple(Named(p.id, p.name, store.name_stamp(p.id, p.name)) for p in people),
         staff=tuple(OnDuty(s.id, s.name, s.pin, s.badge) for s in store.registry.staff()),
         issuers=tuple(Trusted(i.key_id, i.public_key.hex()) for i in store.registry.trusted_issuers()),
         station=kiosk.station,

@@ -72,6 +72,18 @@ class PeopleShelf(Shelf):
         assert found is not None
         return found
 
+    def add_name(self, person: str, name: str) -> bool:
+        """Enter a name under a pseudonym that has none. False when it has one."""
+
+        def work() -> bool:
+            if self._one(People.select(People.id).where(People.id == person)) is not None:
+                return False
+            locked = self._keys.encrypt(name, f"people.name:{person}")
+            People.insert(id=person, name=locked, created_at=self._micros()).execute(self._db)
+            return True
+
+        return self._write(work)
+
     def person(self, person: str) -> Person | None:
         """Who a pseudonym is, or None."""
         return next(iter(self.people([person])), None)

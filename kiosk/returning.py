@@ -1,0 +1,85 @@
+"""What a server lost when it was brought back from a backup, and has again from us.
+
+The law of this file: a server says how much it holds of our chain and which numbers of its own record are lost; what we know
+beyond goes back to it, however often that takes. Nothing known here is forgotten for it. The server believes its own stamp
+under what it told, and ours under our chain.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable
+
+import msgspec
+
+from kiosk.outbox import Forked, Head, Outbox
+from kiosk.wire import Gap, HeldTo, Named, Page, Returned, told_back, witness_of
+
+_log = logging.getLogger(__name__)
+AT_ONCE = 200
+# Up to which loss of the server the names were told back.
+_NAMES_TOLD = "names_told"
+
+
+class Returning:
+    """Compares and tells back. `ask` posts to `/api/v1/returned`: None when the server would not look."""
+
+    def __init__(self, outbox: Outbox, ask: Callable[[bytes], Returned | None], hurry: Callable[[], None]) -> None:
+        self._outbox, self._ask, self._hurry = outbox, ask, hurry
+
+    def compare(self, head: HeldTo | None, gaps: Iterable[Gap]) -> None:
+        """What the server no longer holds of our chain waits again."""
+        if head is None:
+            return
+        try:
+            again = self._outbox.held_only_to(Head(head.seq, head.hash), [(gap.first, gap.last) for gap in gaps])
+        except Forked as forked:
+            _log.error("the server knows this kiosk by another chain: %s", forked)
+            return
+        if again:
+            _log.warning("the server has lost %s facts of ours that it once held: they are sent again", again)
+            self._hurry()
+
+    def names(self, page: Page) -> list[Named]:
+        """Names that the server told and has lost: kept beside those of the page until they were told back."""
+        if not page.lost or self._outbox.setting(_NAMES_TOLD) == str(page.lost[-1].before):
+            return []
+        there, stamps = {person.id for person in page.people}, self._outbox.stamps()
+        return [
+            Named(person, name, stamps[person])
+            for person, name in self._outbox.people().items()
+            if person not in there and stamps.get(person)
+        ]
+
+    def tell_back(self, page: Page) -> None:
+        """Tell the server again what it told under numbers it has lost, then whom it named. Our own it has from ourselves."""
+        for lost in page.lost:
+            if not self._facts(lost.after, lost.before):
+                return
+        if page.lost and not page.more and (names := self.names(page)):
+            parcel = msgspec.json.encode({"facts": [], "people": names})
+            if self._ask(parcel) is None:
+                return
+            _log.warning("%s names that the server had lost were told back to it", len(names))
+        if page.lost and not page.more:
+            self._outbox.keep(**{_NAMES_TOLD: str(page.lost[-1].before)})
+
+    def _facts(self, after: int, before: int) -> bool:
+        enrolment = self._outbox.enrolment
+        while enrolment is not None and (told := self._outbox.lost_by_server(after, before, AT_ONCE)):
+            ours = {one.number: "own" for one in told if witness_of(one.body) == enrolment.witness}
+            self._outbox.told_back(ours)
+            others = [one for one in told if one.number not in ours]
+            if not others:
+                continue
+            answer = self._ask(msgspec.json.encode({"facts": [told_back(one) for one in others]}))
+            if answer is None:
+                return False
+            sent = {one.number for one in others}
+            states = {one.number: one.state for one in answer.facts if one.number in sent}
+            self._outbox.told_back(states)
+            if not states:
+                _log.error("the answer names none of the facts told back")
+                return False
+            _log.warning("%s facts that the server had lost were told back to it", len(states))
+        return True
