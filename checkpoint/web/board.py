@@ -23,6 +23,7 @@ from checkpoint.web.board_data import SHOWS, LookLike, Show, Truck, counts, gath
 from checkpoint.web.house import House, house_of
 from checkpoint.web.hub import sse
 from checkpoint.web.ladder import LEFT, RIGHT, WIDTH, ladder
+from checkpoint.web.narrowing import drives_for, of_carrier
 from checkpoint.web.overview import drawing, geojson
 from checkpoint.web.page import FALLBACK_ZONE, language_of, render
 from checkpoint.web.problems import Problem
@@ -34,12 +35,17 @@ MAX_ANSWER = 500
 STREAM_AGAIN_S = 30
 
 
-def looks_for(house: House, caller: Caller) -> dict[str, LookLike]:
-    """What the watch sees, as far as it is the caller's to see: a carrier's own trucks, everything for a coordinator."""
+def looks_for(house: House, caller: Caller, *, driving: bool = False) -> dict[str, LookLike]:
+    """What the watch sees, as far as it is the caller's to see: a carrier's own trucks, everything for a coordinator.
+
+    `driving`: of a carrier's trucks only those that drive for it now; where the others are is not its business.
+    """
     looks = cast("Mapping[str, LookLike]", house.watch.looks())
     if caller.role == COORDINATOR:
         return dict(looks)
-    return {v: look for v, look in looks.items() if any(p.grant.carrier == caller.who for p in look.view.passes)}
+    mine = {plate: look for plate, look in looks.items() if not driving or drives_for(look.view, caller.who)}
+    narrow = {plate: of_carrier(look, caller.who) for plate, look in mine.items()}
+    return {plate: look for plate, look in narrow.items() if look is not None}
 
 
 def loops_now(house: House, now: datetime) -> tuple[Loop, ...]:
@@ -67,7 +73,7 @@ def summary(rows: tuple[Truck, ...], counted: Mapping[Show, int]) -> list[tuple[
 def _board(request: Request, template: str) -> Response:
     house, caller = house_of(request), caller_of(request)
     now = house.now()
-    looks = looks_for(house, caller)
+    looks = looks_for(house, caller, driving=True)
     loops = loops_now(house, now)
     show = cast("Show", request.query_params.get("show", "open"))
     if show not in SHOWS:

@@ -27,6 +27,7 @@ from checkpoint.web.board import looks_for, loops_now
 from checkpoint.web.board_data import LookLike, gathered, truck, urgency, warning_row
 from checkpoint.web.house import House, house_of
 from checkpoint.web.journey_data import entry, overruled, people, thinned, timeline
+from checkpoint.web.narrowing import is_own
 from checkpoint.web.overview import around, drawing, geojson
 from checkpoint.web.page import FALLBACK_ZONE, language_of, render
 from checkpoint.web.problems import Problem
@@ -54,7 +55,9 @@ def _within(journey: Journey | None, at: datetime) -> bool:
     return journey is None or (journey.opened_at <= at and (journey.closed_at is None or at < journey.closed_at))
 
 
-def _track(house: House, view: View, journey: Journey | None) -> list[LonLat]:
+def _track(house: House, caller: Caller, view: View, journey: Journey | None) -> list[LonLat]:
+    if journey is None and caller.role == CARRIER and view.pass_ is None:
+        return []  # no lap of its own, and no pass that counts: wherever the truck is, it is for another
     since = journey.opened_at if journey is not None else None
     until = journey.closed_at if journey is not None else None
     return thinned(house.store.positions(view.vehicle, since, until))
@@ -67,7 +70,10 @@ def _vehicle(request: Request) -> Response:
     view = look.view
     loop = view.loop
     zone = loop.zone if loop is not None else FALLBACK_ZONE
-    rows = timeline(house.store.concerning(Concern(view.vehicle)), view.journeys, journey)
+    told = house.store.concerning(Concern(view.vehicle))
+    if caller.role == CARRIER:
+        told = [r for r in told if is_own(r.fact, view.passes, view.journeys)]
+    rows = timeline(told, view.journeys, journey)
     shown = [warning_row(w, look.judgement.findings) for w in sorted(view.warnings, key=urgency) if _within(journey, w.raised_at)]
     crew = people(view, now)
     ids = (
@@ -77,7 +83,7 @@ def _vehicle(request: Request) -> Response:
         | {c.by for e in rows for c in e.corrections}
     )
     words = Words(texts(language_of(request)), now, zone, loops_now(house, now), house.store.registry.names(i for i in ids if i))
-    track = _track(house, view, journey)
+    track = _track(house, caller, view, journey)
     loops = (loop,) if loop is not None else ()
     row = truck(view, look.judgement, now)
     noted(request, "journey", crew_of(view))
@@ -117,7 +123,7 @@ async def plan(request: Request) -> Response:
         look, journey = _look(request)
         loops = (look.view.loop,) if look.view.loop is not None else ()
         noted(request, "track", crew_of(look.view))
-        return msgspec.json.encode(geojson(loops, language_of(request), _track(house, look.view, journey)))
+        return msgspec.json.encode(geojson(loops, language_of(request), _track(house, caller_of(request), look.view, journey)))
 
     body = await run_in_threadpool(work)
     return Response(body, media_type="application/geo+json", headers={"Cache-Control": "no-store"})
