@@ -24,6 +24,8 @@ from starlette.testclient import TestClient
 from checkpoint.core import badges, pins
 from checkpoint.core.facts import Fact, Happening, Loaded, LoopPublished, Scanned, Shown, WarningRaised, encode
 from checkpoint.store import Store
+from checkpoint.store.registry import Account
+from checkpoint.store.registry.accounts import TOTP
 from checkpoint.web import access, devices
 from checkpoint.web.access import (
     ADMINISTRATOR,
@@ -33,12 +35,16 @@ from checkpoint.web.access import (
     DRIVER,
     KIOSK,
     LABORATORY,
+    STATION,
     Caller,
     digest,
 )
+from checkpoint.web.account import SESSION_CHARS
 from checkpoint.web.app import create_app
+from checkpoint.web.invitations import new_token
 from checkpoint.wish import Person
 from kiosk.outbox import FIRST_PREV, Enrolment, Head, chained
+from tests.accounts import account
 from tests.ground import LOOP, T0, Still, document, store_in, wish
 
 BASE = "http://testserver"
@@ -62,11 +68,13 @@ Asking = Callable[["World", str, str], Ask]
 
 class Case(NamedTuple):
     """How a route is asked as a role for an object that is `own`, `foreign` or `missing`. `hidden` are the roles that have
-    foreign objects here: to them a foreign one is as one that does not exist. `objects`: there is something to be missing."""
+    foreign objects here: to them a foreign one is as one that does not exist. `objects`: there is something to be missing.
+    `stands` tells whether a foreign object is still there, for a route that answers alike whatever became of it."""
 
     ask: Asking
     hidden: frozenset[str] = frozenset()
     objects: bool = False
+    stands: Callable[[World, str], bool] | None = None
 
 
 @dataclass
@@ -131,10 +139,20 @@ class World:
             self.clients[role] = client
         return self.clients[role]
 
-    def session(self, role: str) -> str:
+    def account(self, role: str, owner: str = OWN) -> Account:
+        """An account of a role: the one whose callers we are, or another's."""
+        name = f"{role}-{owner}"
+        office = self.office(role, owner) if role in OFFICES else ""
+        return self.store.registry.account_named(name) or account(self.store, role, name, office=office)
+
+    def session(self, role: str, owner: str = OWN, *, proved: bool = True) -> str:
         """The token of a session of a role."""
-        who = OFFICES[role][0] if role in OFFICES else role
-        return access.open_session(self.house, role=role, who=who, name="周敏")
+        if role == STATION:
+            return access.open_session(self.house, role=role, who=role, name="周敏")
+        who = self.account(role, owner)
+        return access.open_session(
+            self.house, role=role, who=who.office or who.id, name=who.display, account=who.id, proved=proved
+        )
 
     def program(self, role: str, *, writes: bool) -> TestClient:
         """A program of a role's own office, with a token made for it."""
@@ -171,7 +189,7 @@ class World:
         return f"浙C{10000 + self.number()}"
 
     def requested(self, owner: str, **changes: Any) -> str:
-        names = {OWN: "张三", FOREIGN: "李四"}
+        names = {OWN: "张三", FOREIGN: "欧阳陌"}
         standard = {"vehicle": self.plate(), "crew": (Person(name=names[owner]),)}
         asked = wish(carrier=self.office(CARRIER, owner), **(standard | changes))
         return str(self.house.office.request(asked, "carrier"))
@@ -238,7 +256,7 @@ class World:
         found = []
         if role in (CARRIER, DRIVER):
             found += [made for (kind, owner, _), made in self.kept.items() if owner == FOREIGN and kind in ("plate", "pass")]
-            found += ["李四", OFFICES[CARRIER][1]]
+            found += ["欧阳陌", OFFICES[CARRIER][1]]
         if role == LABORATORY:
             found += [made for (kind, owner, _), made in self.kept.items() if owner == FOREIGN and kind == "result"]
         return found
@@ -302,6 +320,37 @@ def _token(world: World, owner: str, role: str) -> str:
     return made.id
 
 
+def _session(world: World, owner: str, role: str) -> str:
+    return digest(world.session(role, owner))[:SESSION_CHARS]
+
+
+def _factor(world: World, owner: str, role: str) -> str:
+    label = f"phone {world.number()}"
+    found = world.store.registry.add_factor(world.account(role, owner).id, TOTP, label, "JBSWY3DPEHPK3PXP")
+    assert found is not None
+    return found.id
+
+
+def _account(world: World, *_: str) -> str:
+    return account(world.store, COORDINATOR, f"someone-{world.number()}").id
+
+
+def _invitation(world: World, *_: str) -> str:
+    made = world.store.registry.account(_account(world))
+    assert made is not None
+    return new_token(world.house, made)
+
+
+def _session_stands(world: World, session: str) -> bool:
+    accounts = world.store.registry.accounts()
+    return any(each.token_hash.startswith(session) for a in accounts for each in world.store.registry.sessions_of(a.id))
+
+
+def _factor_stands(world: World, factor: str) -> bool:
+    accounts = world.store.registry.accounts()
+    return any(each.id == factor for a in accounts for each in world.store.registry.factors(a.id))
+
+
 MAKERS: dict[str, Callable[[World, str, str], str]] = {
     "plate": lambda w, owner, _: w.truck(owner)[0],
     "journey": _journey,
@@ -317,6 +366,10 @@ MAKERS: dict[str, Callable[[World, str, str], str]] = {
     "token": _token,
     "link": lambda w, owner, _: w.granted(owner).link_token,
     "loop": lambda w, owner, _: f"{LOOP}/1",
+    "session": _session,
+    "factor": _factor,
+    "account": _account,
+    "invitation": _invitation,
 }
 MISSING_ONES = dict.fromkeys(MAKERS, "nobody-has-this") | {"plate": "浙C99999", "pass": "330304-9999999", "loop": "nowhere/1"}
 # What stands in a path by the name of its place; where the same name means different things, by its route.
@@ -329,13 +382,13 @@ PLACES = {
 # -- how a route is declared ------------------------------------------------------------------------------------------
 
 
-def one(kind: str, *hidden: str, once: bool = False, **send: Any) -> Case:
+def one(kind: str, *hidden: str, once: bool = False, stands: Callable[[World, str], bool] | None = None, **send: Any) -> Case:
     """A route about one object that its path names. `once`: asking changes it, so each asking gets its own."""
 
     def ask(world: World, role: str, owner: str) -> Ask:
         return Ask(world.of(kind, owner, role, fresh=once), send)
 
-    return Case(ask, frozenset(hidden), objects=True)
+    return Case(ask, frozenset(hidden), objects=True, stands=stands)
 
 
 def plain(**send: Any) -> Case:
@@ -370,7 +423,8 @@ def _next_key(world: World, role: str, owner: str) -> dict[str, Any]:
     return {"json": {"key_hash": hashed, "signature": signer.signed(f"key|{hashed}")}}
 
 
-WHY, FORM_WHY = {"json": {"reason": "说明"}}, {"data": {"reason": "说明"}}
+WHY: dict[str, Any] = {"json": {"reason": "说明"}}
+FORM_WHY: dict[str, Any] = {"data": {"reason": "说明"}}
 CASES: dict[tuple[str, str], Case] = {
     # kiosks
     ("POST", "/api/v1/enrol"): plain(json={"token": "none", "public_key": PUBLIC_KEY}),
@@ -383,6 +437,33 @@ CASES: dict[tuple[str, str], Case] = {
     ("POST", "/sign-in"): plain(data={}),
     ("POST", "/sign-out"): plain(),
     ("POST", "/api/v1/session"): plain(json={"role": "carrier", "password": "x", "office": "x"}),
+    ("POST", "/sign-in/code"): plain(data={}),
+    ("POST", "/sign-in/passkey/ask"): plain(),
+    ("POST", "/sign-in/passkey"): plain(json={}),
+    ("GET", "/join/{token}"): one("invitation"),
+    ("POST", "/join/{token}"): one("invitation", once=True, data={"passphrase": "short"}),
+    ("POST", "/join/{token}/strength"): one("invitation", data={"passphrase": "short"}),
+    ("POST", "/api/v1/invitations"): plain(json={"invitation": "none", "passphrase": "short"}),
+    ("DELETE", "/api/v1/session"): plain(),
+    ("POST", "/confirm"): plain(data={}),
+    ("POST", "/confirm/passkey/ask"): plain(),
+    ("POST", "/confirm/passkey"): plain(json={}),
+    # one's own account, and those of others
+    ("POST", "/account/passphrase"): plain(data={}),
+    ("POST", "/account/strength"): plain(data={"passphrase": "short"}),
+    ("POST", "/account/totp"): plain(),
+    ("POST", "/account/totp/confirm"): plain(data={}),
+    ("POST", "/account/passkeys/ask"): plain(),
+    ("POST", "/account/passkeys"): plain(json={}),
+    ("POST", "/account/recovery"): plain(),
+    ("POST", "/account/factors/{factor}/remove"): one("factor", *BROWSERS, once=True, stands=_factor_stands),
+    ("POST", "/account/sessions/{session}/end"): one("session", *BROWSERS, once=True, stands=_session_stands),
+    ("POST", "/accounts"): plain(data={}),
+    ("POST", "/accounts/{account}/reset"): one("account", once=True),
+    ("POST", "/accounts/{account}/disable"): one("account", once=True),
+    ("POST", "/accounts/{account}/enable"): one("account", once=True),
+    ("POST", "/accounts/{account}/sessions/end"): one("account", once=True),
+    ("POST", "/api/v1/accounts"): plain(json={"account": "x", "name": "x", "role": "x"}),
     # trucks
     ("GET", "/vehicles/{plate}"): one("plate", CARRIER),
     ("GET", "/vehicles/{plate}/plan.json"): one("plate", CARRIER),

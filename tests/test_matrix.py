@@ -15,12 +15,13 @@ import pytest
 from starlette.routing import Route
 from starlette.testclient import TestClient
 
+from checkpoint.web import access
 from checkpoint.web.access import ANYONE, KIOSK, ROLES, SAFE, STATION, Rule
 from checkpoint.web.routes import TABLE
 from kiosk.app import create_app as kiosk_app
 from kiosk.station import open_kiosk
 from tests.ground import Still
-from tests.matrix import BROWSERS, CASES, ENDLESS, FOREIGN, MISSING, OWN, Ask, Case, World, path_of, plain, world
+from tests.matrix import BASE, BROWSERS, CASES, ENDLESS, FOREIGN, MISSING, OWN, Ask, Case, World, path_of, plain, world
 
 ROUTES = [(method, rule) for rule in TABLE for method in rule.methods]
 UNKNOWN_METHODS = ("PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "PROPFIND", "CONNECTED")
@@ -65,7 +66,7 @@ def request(ground: World, method: str, rule: Rule, role: str, ask: Ask, **heade
     """Ask as a role; a browser's requests come from our own pages."""
     mine = {"sec-fetch-site": "same-origin"} if role in BROWSERS else {}
     got = ground.as_(role).request(method, path_of(rule.path, ask), headers=mine | headers, **ask.send)
-    if "set-cookie" in got.headers:
+    if "set-cookie" in got.headers or method == "DELETE":
         ground.clients.pop(role)  # a sign-out, another phone's mark: the next request is again from whom it says
     return got
 
@@ -141,7 +142,9 @@ def test_ones_own_is_open_and_somebody_elses_is_as_if_it_were_not(ground: World,
                 fine, wanted = _open(rule, role, got), "open"
             else:
                 nobodys = request(ground, method, rule, role, case.ask(ground, role, MISSING)) if case.objects else got
-                fine = got.status_code in (403, 404, 410) and ground.store.last_number() == before
+                untouched = case.stands is None or whose == MISSING or case.stands(ground, ask.path)
+                refused = got.status_code in (403, 404, 410) or case.stands is not None
+                fine = untouched and refused and ground.store.last_number() == before
                 fine = fine and named(got, ask) == named(nobodys, case.ask(ground, role, MISSING) if case.objects else ask)
                 wanted = "as if it were not"
             if not fine:
@@ -156,7 +159,8 @@ def _open(rule: Rule, role: str, got: Any) -> bool:
     if got.status_code in (401, 403, 404):
         # These are not the gate's: a token, a password, a device that is not known; a phone that no pass is bound to.
         return _kind(got) in ("token-used", "wrong-password", "no-device", "no-such-account") or (
-            rule.path in ("/driver", "/metrics") and got.status_code == 403
+            (rule.path in ("/driver", "/metrics") and got.status_code == 403)
+            or (rule.path.startswith(("/sign-in", "/confirm")) and got.status_code == 401)
         )
     return True
 
@@ -228,7 +232,7 @@ def test_a_truck_that_changed_hands_shows_each_carrier_its_own_laps(tmp_path: Pa
     ):  # fmt: skip
         for accept in ("text/html", "application/json"):
             got = mine.get(path, headers={"accept": accept})
-            if got.status_code != 200 or second in got.text or "李四" in got.text or theirs.id in got.text:
+            if got.status_code != 200 or second in got.text or "欧阳陌" in got.text or theirs.id in got.text:
                 wrong.append(Cell("GET", path, "carrier", "handed on", "own laps only", str(got.status_code)))
     assert not wrong, printed(wrong)
     assert first in mine.get("/passes", headers={"accept": "text/html"}).text
@@ -261,10 +265,31 @@ def test_a_programs_token_opens_the_api_of_its_role_and_no_page(ground: World, r
             wanted = "403 token-pages"
         elif method not in SAFE and not writes:
             wanted = "403 token-reads"
+        elif rule.step_up:
+            wanted = "403 step-up"
         else:
             wanted = "open"
         if said != wanted and (wanted != "open" or not _open(rule, role, got)):
             wrong.append(Cell(method, rule.path, f"{role}'s program", OWN, wanted, said))
+    assert not wrong, printed(wrong)
+
+
+# -- a fresh proof ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("role", BROWSERS)
+def test_what_wants_a_fresh_proof_is_refused_without_one(ground: World, role: str) -> None:
+    stale = TestClient(ground.app, base_url=BASE, headers={"accept": "application/json"}, follow_redirects=False)
+    stale.cookies.set(access.cookie_name(ground.house, role), ground.session(role, proved=False))
+    wrong = []
+    for method, rule in ROUTES:
+        if rule.step_up and role in rule.who:
+            ask = case_of(method, rule).ask(ground, role, OWN)
+            before = ground.store.last_number()
+            got = stale.request(method, path_of(rule.path, ask), **ask.send)
+            said = f"{got.status_code} {_kind(got)}"
+            if said != "403 step-up" or ground.store.last_number() != before:
+                wrong.append(Cell(method, rule.path, role, "no fresh proof", "403 step-up", said))
     assert not wrong, printed(wrong)
 
 
