@@ -69,6 +69,10 @@ class Clock:
         """The machine's steady count, which nobody can set, hurried like the clock: the two go on side by side."""
         return self._count() * self.speed
 
+    def wall(self) -> datetime:
+        """The time that people's own clocks show."""
+        return self._now()
+
     def real_s(self, shown_s: float) -> float:
         """How many of the machine's seconds pass while this clock shows so many."""
         return shown_s / self.speed

@@ -7,15 +7,23 @@ from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
+import pyotp
 import pytest
 from argon2 import PasswordHasher
 
+from checkpoint.config import Clock
+from checkpoint.store import Store
 from checkpoint.web import passphrases
-from checkpoint.web.access import ADMINISTRATOR, CARRIER, COORDINATOR, LABORATORY, digest
+from checkpoint.web.access import ADMINISTRATOR, CARRIER, COORDINATOR, LABORATORY, LASTING, digest
+from checkpoint.web.app import create_app
+from checkpoint.web.house import House
+from checkpoint.web.signing import CodeWanted, by_code, by_passphrase
 from checkpoint.web.throttle import FREE_TRIES, Guessing, at_the_door
-from checkpoint.web.visitor import device, network
-from tests.accounts import PASSPHRASE, account
+from checkpoint.web.visitor import Visitor, device, network
+from tests.accounts import PASSPHRASE, account, cheap_hashes
 from tests.door import Door, door, shows, ticket_of, tries
+from tests.fleet import StillWatch
+from tests.ground import Still
 
 COOKIE, KNOWN = "__Host-checkpoint", "__Host-checkpoint-known"
 
@@ -276,6 +284,14 @@ def test_signing_in_with_less_than_the_strongest_factor_is_no_fresh_proof(house:
     assert client.post("/account/totp").headers["location"].startswith("/confirm")
 
 
+def test_whoever_signs_in_again_leaves_no_session_behind(house: Door) -> None:
+    client = house.signed_in(CARRIER)
+    before = client.cookies[COOKIE]
+    assert tries(client, CARRIER).status_code == 303
+    assert house.store.registry.session(digest(before)) is None
+    assert len(house.store.registry.sessions_of(house.accounts[CARRIER].id)) == 1
+
+
 def test_that_somebody_is_there_is_noted_at_most_once_a_minute(house: Door) -> None:
     client = house.signed_in(CARRIER)
     seen = []
@@ -358,3 +374,27 @@ def test_both_languages_say_why(house: Door) -> None:
         found = re.search(r'role="alert"[^>]*>([^<]+)<', answer.text)
         assert found is not None
         assert wanted in found[1]
+
+
+def test_a_hurried_clock_hurries_nobody_at_the_door(tmp_path: Path) -> None:
+    """In a demonstration an hour passes in a minute: a session lasts as long as ever, and an app's codes fit."""
+    still = Still()
+    hurried = Clock(still(), 60, now=still)
+    store = Store.open(tmp_path / "checkpoint.db", hurried)
+    try:
+        with cheap_hashes():
+            house: House = create_app(store, hurried, watch=StillWatch({})).state.house  # type: ignore[arg-type]
+            who = account(store, COORDINATOR)
+            still.forward(minutes=10)
+            assert hurried() - still() == timedelta(minutes=590)
+            totp = pyotp.TOTP(pyotp.random_base32())
+            store.registry.add_factor(who.id, "totp", "phone", totp.secret)
+            wanted = by_passphrase(house, COORDINATOR, PASSPHRASE, Visitor())
+            assert isinstance(wanted, CodeWanted)
+            still.forward(minutes=4)
+            token = by_code(house, wanted.ticket, totp.at(still()), Visitor()).token
+            session = store.registry.session(digest(token))
+            assert session is not None
+            assert session.expires - session.opened == 60 * LASTING[COORDINATOR]
+    finally:
+        store.close()

@@ -151,7 +151,9 @@ def guarded(rule: Rule) -> Route:
             if request.method == "GET" and wants_page(request):
                 return RedirectResponse("/account", 303)
             raise Problem(403, "factor-wanted")
-        if rule.step_up and not is_fresh(caller, house.now()):
+        if rule.step_up and not is_fresh(caller, house):
+            if caller.way == "token":
+                raise Problem(403, "token-step-up")
             if wants_page(request) and caller.way == "cookie":
                 return RedirectResponse(f"/confirm?next={quote(_page_of(request))}", 303)
             raise Problem(403, "step-up")
@@ -174,9 +176,9 @@ def _within_its_scope(request: Request, caller: Caller) -> None:
         raise Problem(403, "token-reads")
 
 
-def is_fresh(caller: Caller, now: datetime) -> bool:
+def is_fresh(caller: Caller, house: House) -> bool:
     """Whether a caller has shown a short while ago who they are."""
-    return caller.proved is not None and timedelta() <= now - caller.proved <= FRESH
+    return caller.proved is not None and timedelta() <= house.now() - caller.proved <= house.lasting(FRESH)
 
 
 def _page_of(request: Request) -> str:
@@ -224,7 +226,7 @@ def _by_session(house: House, token: str, way: str, *, used: bool) -> Caller | N
     session = registry.session(digest(token))
     if session is None or session.expires <= now:
         return None
-    if way == "cookie" and session.role in IDLE and now - session.seen >= IDLE[session.role]:
+    if way == "cookie" and session.role in IDLE and now - session.seen >= house.lasting(IDLE[session.role]):
         return None
     if used and session.role != DRIVER and now - session.seen >= SEEN_EVERY:
         with suppress(StorageFailed):  # that it cannot be noted is no reason to turn anybody away
@@ -322,7 +324,7 @@ def open_session(
         who=who,
         name=name,
         opened=now,
-        expires=now + lasting,
+        expires=now + house.lasting(lasting),
         account=account,
         proved=now if proved else None,
         limited=limited,

@@ -68,7 +68,7 @@ def change_passphrase(house: House, account: Account, passphrase: str) -> None:
 def begin_totp(house: House, account: Account, issuer: str) -> NewTotp:
     """A new secret for an app; it counts once a code of it was shown."""
     token, secret = secrets.token_urlsafe(32), factors.new_secret()
-    house.store.registry.put_challenge(digest(token), "totp", account.id, secret, house.now() + 2 * ANSWER_WITHIN)
+    house.store.registry.put_challenge(digest(token), "totp", account.id, secret, house.now() + house.lasting(2 * ANSWER_WITHIN))
     return NewTotp(token=token, secret=secret, address=factors.address_of(secret, account.name, issuer))
 
 
@@ -83,7 +83,7 @@ def asked_totp(house: House, account: Account, token: str, issuer: str) -> NewTo
 def add_totp(house: House, account: Account, asked: NewTotp, code: str, label: str) -> bool:
     """Add the app that shows this code; False when the code does not fit."""
     registry = house.store.registry
-    step = factors.step_of(asked.secret, code, house.now())
+    step = factors.step_of(asked.secret, code, house.wall())
     if step is None or registry.take_challenge(digest(asked.token), "totp") is None:
         return False
     return registry.add_factor(account.id, factors.TOTP, label, asked.secret, uses=step) is not None
@@ -95,7 +95,7 @@ def ask_new_passkey(house: House, account: Account) -> dict[str, Any]:
     held = [each for each in registry.factors(account.id) if each.kind == factors.PASSKEY]
     options, state = passkeys.ask_new(house.public_url, account.id, account.name, account.display, held)
     token = secrets.token_urlsafe(32)
-    registry.put_challenge(digest(token), "new-passkey", account.id, state, house.now() + ANSWER_WITHIN)
+    registry.put_challenge(digest(token), "new-passkey", account.id, state, house.now() + house.lasting(ANSWER_WITHIN))
     return {"token": token, "publicKey": options}
 
 

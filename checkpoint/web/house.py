@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from starlette.requests import Request
+
+from checkpoint.config import Clock
 
 if TYPE_CHECKING:
     from checkpoint.chores import Chores
@@ -46,6 +48,14 @@ class House:
     second_factor: bool = False
     front_end: Path = field(default_factory=lambda: Path("front-end"))
     metrics_token: str = ""
+
+    def lasting(self, length: timedelta) -> timedelta:
+        """So long for somebody who sits there, as this house's clock counts it: a demonstration's hurried one runs ahead."""
+        return length * self.now.speed if isinstance(self.now, Clock) else length
+
+    def wall(self) -> datetime:
+        """What people's own clocks show: an app on a phone knows of no hurry."""
+        return self.now.wall() if isinstance(self.now, Clock) else self.now()
 
     @property
     def secure(self) -> bool:

@@ -83,7 +83,7 @@ async def sign_in(request: Request) -> Response:
     except Refused as refused:
         words, status = refused_words(refused, t), refused_status(refused)
         return _page(request, mistake=words, status=status, name=name[:60], next_=next_)
-    return _code_page(request, done, next_) if isinstance(done, CodeWanted) else _come_in(request, done, next_)
+    return _code_page(request, done, next_) if isinstance(done, CodeWanted) else await _come_in(request, done, next_)
 
 
 async def code(request: Request) -> Response:
@@ -99,7 +99,7 @@ async def code(request: Request) -> Response:
             return _page(request, mistake=words, status=status, next_=next_)
         kinds = frozenset(str(form.get("kinds", "")).split())
         return _code_page(request, CodeWanted(ticket=ticket, kinds=kinds), next_, words, status)
-    return _come_in(request, done, next_)
+    return await _come_in(request, done, next_)
 
 
 async def ask_passkey(request: Request) -> Response:
@@ -118,7 +118,7 @@ async def passkey(request: Request) -> Response:
     except Refused as refused:
         raise passkey_problem(request, refused) from None
     there = own_path(asked.next) or HOME[done.role]
-    return _with_cookies(request, Response(msgspec.json.encode({"next": there}), media_type="application/json"), done)
+    return await _with_cookies(request, Response(msgspec.json.encode({"next": there}), media_type="application/json"), done)
 
 
 def passkey_problem(request: Request, refused: Refused) -> Problem:
@@ -128,13 +128,17 @@ def passkey_problem(request: Request, refused: Refused) -> Problem:
     return Problem(401, "wrong-passkey")
 
 
-def _come_in(request: Request, done: Admitted, next_: str) -> Response:
+async def _come_in(request: Request, done: Admitted, next_: str) -> Response:
     there = "/account" if done.limited else own_path(next_) or HOME[done.role]
-    return _with_cookies(request, RedirectResponse(there, 303), done)
+    return await _with_cookies(request, RedirectResponse(there, 303), done)
 
 
-def _with_cookies(request: Request, response: Response, done: Admitted) -> Response:
+async def _with_cookies(request: Request, response: Response, done: Admitted) -> Response:
+    """Give the browser its new session; the one that it held before ends."""
     house = house_of(request)
+    before = request.cookies.get(access.cookie_name(house, done.role), "")
+    if before:
+        await run_in_threadpool(house.store.registry.close_session, access.digest(before))
     access.set_cookie(response, house, done.role, done.token, access.LASTING[done.role])
     access.set_known(response, house, done.known)
     return response

@@ -90,7 +90,7 @@ def by_passphrase(house: House, name: str, passphrase: str, visitor: Visitor) ->
     kinds = frozenset(factor.kind for factor in registry.factors(account.id))
     if kinds:
         ticket = secrets.token_urlsafe(32)
-        registry.put_challenge(digest(ticket), "code", account.id, "", house.now() + ANSWER_WITHIN)
+        registry.put_challenge(digest(ticket), "code", account.id, "", house.now() + house.lasting(ANSWER_WITHIN))
         return CodeWanted(ticket=ticket, kinds=kinds)
     return _admit(house, account, factors.BY_PASSPHRASE, kinds, visitor, "passphrase")
 
@@ -113,7 +113,7 @@ def check_code(house: House, account: Account, code: str, address: str) -> int:
     """How strong a proof this code is, used up. Raises `Refused`."""
     registry, counts = house.store.registry, at_the_code(account.id)
     _wait(house, counts)
-    if factors.code_fits(registry, registry.factors(account.id), code, house.now()):
+    if factors.code_fits(registry, registry.factors(account.id), code, house.wall()):
         strength = factors.BY_CODE
     elif registry.use_recovery_code(account.id, factors.recovery_hash(code)):
         strength = factors.BY_RECOVERY
@@ -133,7 +133,7 @@ def ask_passkey(house: House, account: str = "") -> dict[str, Any]:
     held = [each for each in registry.factors(account) if each.kind == factors.PASSKEY] if account else None
     options, state = passkeys.ask_proof(house.public_url, held)
     token = secrets.token_urlsafe(32)
-    registry.put_challenge(digest(token), "passkey", account, state, house.now() + ANSWER_WITHIN)
+    registry.put_challenge(digest(token), "passkey", account, state, house.now() + house.lasting(ANSWER_WITHIN))
     return {"token": token, "publicKey": options}
 
 
