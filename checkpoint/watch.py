@@ -44,7 +44,7 @@ from checkpoint.core.journey import View, WarningState, view_of
 from checkpoint.core.loop import Loop, Loops
 from checkpoint.core.track import Track, TrackReading
 from checkpoint.core.verdict import Finding, Judgement
-from checkpoint.store import SERVER, Concern, Outrun, Recorded, Store
+from checkpoint.store import SERVER, Concern, Outrun, Recorded, StorageFailed, Store
 from checkpoint.store.signals import LOST
 from checkpoint.telling import tell
 
@@ -241,8 +241,10 @@ class Watch:
             begun = monotonic()
             try:
                 self._round(telling=self._store.election.elected())
+            except StorageFailed as error:
+                log.error("the watch waits for the database: %s", error)
             except Exception:
-                # The store failed, or we did: said loudly, and tried again; a watch that died in silence would be worse.
+                # We failed: said loudly, and tried again; a watch that died in silence would be worse.
                 log.exception("the watch could not finish its round")
             else:
                 self._pulse_at = monotonic()

@@ -12,16 +12,19 @@ from datetime import timedelta
 from pathlib import Path
 
 import httpx
+import psycopg
 import pytest
 
-from checkpoint.store import Store, sqlite, writer
+from checkpoint.store import StorageBusy, Store, sqlite, writer
+from checkpoint.store import postgres as pg
 from checkpoint.web.access import digest
 from checkpoint.web.app import create_app
 from checkpoint.web.invitations import begin
 from tests.accounts import PASSPHRASE
-from tests.ground import T0, Still, store_in
+from tests.ground import T0, Still, publish, store_in
+from tests.postgres import Server, running
 from tests.served import serving
-from tests.witness import FakeKiosk
+from tests.witness import FakeKiosk, fact
 
 POSITION = "/api/v1/positions/osmand?id=phone-1&lat=28.1&lon=120.6&timestamp=1777773600"
 _HOLDS = """
@@ -120,6 +123,61 @@ def test_who_finds_the_database_held_is_told_when_to_come_again_and_nothing_is_l
     assert store.last_number() == before + len(waiting)
     assert store.verify().ok
     assert len(store.strangers()) == 1
+
+
+@pytest.fixture
+def own_server() -> Iterator[Server]:
+    """A PostgreSQL server that a test may stop."""
+    with running() as server:
+        yield server
+
+
+def test_a_database_server_that_is_gone_is_said_to_be_so_and_found_again(tmp_path: Path, own_server: Server) -> None:
+    clock = Still()
+    store = Store.open(own_server.url(), clock, key_folder=tmp_path)
+    publish(store)
+    kiosk = enrolled(store, "k")
+    links = [kiosk.tell(f"k-{i}", T0, station="panqiao") for i in range(3)]
+    bodies = [kiosk.body(link, head=kiosk.head(link["seq"], link["hash"])) for link in links]
+    with serving(create_app(store, clock)) as address, httpx.Client(base_url=address, timeout=60) as client:
+        assert until_taken(client, "k", bodies[0]).status_code == 200
+        own_server.stop()
+        for path in ("/api/v1/feed", POSITION):
+            answer = client.get(path, headers={"Authorization": "Bearer key-k"})
+            assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5"), answer.text
+        answer = client.post("/api/v1/facts", content=bodies[1], headers={"Authorization": "Bearer key-k"})
+        assert answer.status_code == 503
+        own_server.start()
+        for body in bodies[1:]:
+            assert until_taken(client, "k", body).status_code == 200
+        assert client.get("/api/v1/feed", headers={"Authorization": "Bearer key-k"}).status_code == 200
+    assert [r.fact.id for r in store.facts_after(0, 100) if r.fact.witness == kiosk.witness] == ["k-0", "k-1", "k-2"]
+    assert store.verify().ok
+    store.close()
+
+
+def test_another_process_that_does_not_stop_writing_is_waited_for_and_then_told_of(
+    tmp_path: Path, postgres: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(pg._SETTINGS, "lock_timeout", "600ms")
+    monkeypatch.setattr(writer, "PATIENCE_S", 0.3)
+    with postgres.database() as url:
+        store = Store.open(url, Still(), key_folder=tmp_path)
+        with psycopg.connect(url) as holding:
+            holding.execute("SELECT pg_advisory_xact_lock(%s)", (pg.WRITERS_LOCK,))
+            with pytest.raises(StorageBusy):
+                store.record(fact("a", T0, station=""))
+            with pytest.raises(StorageBusy):
+                store.append_soon([])  # at once: nobody waits in a row
+            assert store.fact("a") is None
+        for _ in range(200):
+            try:
+                held = store.record(fact("a", T0, station="")).held
+                break
+            except StorageBusy:
+                threading.Event().wait(0.05)
+        assert held
+        store.close()
 
 
 def test_who_gave_up_waiting_does_not_end_the_writer(store: Store) -> None:

@@ -24,7 +24,7 @@ from checkpoint.store.ledger import entry_of
 from kiosk.outbox import Outbox, Told
 from tests.ground import T0, Still, publish
 from tests.power import power_until
-from tests.seeds import seeds
+from tests.seeds import rounds, seeds
 from tests.test_outbox import enrolment
 from tests.test_outbox import fact as seen
 from tests.witness import PLATE, FakeKiosk, fact
@@ -262,7 +262,7 @@ def losses(side: Side, folder: Path, played: range) -> dict[int, str]:
 def test_what_was_acknowledged_is_there_after_the_power_went(
     side: Callable[[str, pytest.MonkeyPatch], Side], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert losses(side("full", monkeypatch), tmp_path, seeds(POINTS)) == {}
+    assert losses(side("full", monkeypatch), tmp_path, seeds(rounds(POINTS, soak=10 * POINTS))) == {}
 
 
 @pytest.mark.parametrize("synchronous", ["off", "normal"])
