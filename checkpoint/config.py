@@ -320,6 +320,11 @@ SETTINGS: tuple[Setting, ...] = (
 )
 
 
+def supervisor() -> str:
+    """The socket of whoever began this process and wants to hear of it (systemd's own variable); empty: nobody."""
+    return os.environ.get("NOTIFY_SOCKET", "")
+
+
 @dataclass(frozen=True, kw_only=True)
 class Config:
     """The settings, cast. One field a setting, under its name in small letters; `now` is the clock to use."""

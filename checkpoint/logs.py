@@ -23,6 +23,7 @@ from time import perf_counter
 from types import TracebackType
 from typing import Final
 
+from pythonjsonlogger.core import RESERVED_ATTRS
 from pythonjsonlogger.json import JsonFormatter
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -104,6 +105,7 @@ class _Json(JsonFormatter):
             ["asctime", "levelname", "name", "message", "request_id"],
             rename_fields={"asctime": "time", "levelname": "level", "name": "logger", "exc_info": "error"},
             datefmt="%Y-%m-%dT%H:%M:%S",
+            reserved_attrs=[*RESERVED_ATTRS, "color_message"],  # uvicorn's, for terminals
         )
         self._quoted = quoted
 

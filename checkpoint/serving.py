@@ -19,12 +19,13 @@ from starlette.applications import Starlette
 
 from checkpoint.backup import regular
 from checkpoint.chores import Chore, Chores
-from checkpoint.config import Config
+from checkpoint.config import Config, supervisor
 from checkpoint.headers import headers_of, insists
 from checkpoint.ports import listen
+from checkpoint.process import Process
 from checkpoint.store import Store
 from checkpoint.store.keys import KEY_FILE
-from checkpoint.tls import Certificate, TlsServer
+from checkpoint.tls import Certificate
 from checkpoint.watch import Watch
 from checkpoint.web.app import create_app
 from checkpoint.web.edge import LOCAL, Edge, name_of
@@ -36,7 +37,7 @@ from checkpoint.wire import Wire
 GRACE_S = 4
 
 
-class Server(TlsServer):
+class Server(Process):
     """uvicorn, with two of our own moments: begun, and about to end; and a look at every connection once a second."""
 
     def __init__(
@@ -46,6 +47,7 @@ class Server(TlsServer):
         begun: Callable[[], None],
         ending: Callable[[], None],
         certificate: Certificate | None = None,
+        supervisor: str = "",
     ) -> None:
         super().__init__(
             uvicorn.Config(
@@ -58,7 +60,8 @@ class Server(TlsServer):
                 date_header=True,
                 proxy_headers=False,  # whom to believe is a setting of ours: see `checkpoint.logs`
             ),
-            certificate,
+            certificate=certificate,
+            supervisor=supervisor,
         )
         self._wire, self._begun, self._ending = wire, begun, ending
 
@@ -140,7 +143,14 @@ def serve(config: Config, begun: Callable[[str], None], sockets: Sequence[socket
             second_factor=config.second_factor,
         )
         wire = Wire(config.proxies, headers_of(insists(config.public_url)))
-        server = Server(app, wire, begun=lambda: begun(link), ending=hub.close, certificate=certificate_of(config))
+        server = Server(
+            app,
+            wire,
+            begun=lambda: begun(link),
+            ending=hub.close,
+            certificate=certificate_of(config),
+            supervisor=supervisor(),
+        )
         # uvicorn hands the signal on when it has ended: as an exception, so that the store is closed as well.
         signal.signal(signal.SIGTERM, signal.default_int_handler)
         watch.start()

@@ -13,9 +13,10 @@ from pathlib import Path
 
 import uvicorn
 
-from checkpoint.config import Config, Misconfigured, load, steady_of
+from checkpoint.config import Config, Misconfigured, load, steady_of, supervisor
 from checkpoint.logs import log_to_stderr
-from checkpoint.tls import Certificate, TlsServer
+from checkpoint.process import Process
+from checkpoint.tls import Certificate
 from checkpoint.ui import Texts, pick_language, texts
 from kiosk import scanner
 from kiosk.app import create_app
@@ -96,7 +97,7 @@ def _serve(data: Path, host: str, port: int, server: str, config: Config, t: Tex
         own = config.tls_certificate and config.tls_key and Certificate(config.tls_certificate, config.tls_key)
         scheme = "https" if own else "http"
         _say(t("kiosk.cli.at", url=f"{scheme}://localhost:{listener.getsockname()[1]}"))
-        TlsServer(
+        Process(
             uvicorn.Config(
                 app,
                 log_config=None,
@@ -106,7 +107,8 @@ def _serve(data: Path, host: str, port: int, server: str, config: Config, t: Tex
                 server_header=False,
                 proxy_headers=False,
             ),
-            own or None,
+            certificate=own or None,
+            supervisor=supervisor(),
         ).run(sockets=[listener])
     except KeyboardInterrupt:
         pass

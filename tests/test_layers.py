@@ -23,7 +23,9 @@ HOUSE: dict[str, set[str]] = {
     "checkpoint.ports": set(),
     "checkpoint.logs": {"pythonjsonlogger", "starlette"},
     "checkpoint.headers": {"starlette"},
-    "checkpoint.tls": {"uvicorn"},
+    "checkpoint.tls": set(),
+    "checkpoint.notify": set(),
+    "checkpoint.process": {"checkpoint.notify", "checkpoint.tls", "uvicorn"},
     "checkpoint.lan": {
         "checkpoint.config", "checkpoint.headers", "checkpoint.lan", "checkpoint.logs", "checkpoint.ports", "checkpoint.ui",
         "checkpoint.wire", "starlette", "uvicorn", "cryptography",
@@ -61,7 +63,7 @@ HOUSE: dict[str, set[str]] = {
     },
     "kiosk": {
         "checkpoint.config", "checkpoint.core", "checkpoint.decoders", "checkpoint.headroom",
-        "checkpoint.logs", "checkpoint.tls", "checkpoint.ui",
+        "checkpoint.logs", "checkpoint.process", "checkpoint.tls", "checkpoint.ui",
         "kiosk",
         "starlette", "uvicorn", "peewee", "playhouse", "apsw", "pyzbar", "PIL", "httpx", "jinja2", "markupsafe", "cryptography",
     },
@@ -71,7 +73,7 @@ HOUSE: dict[str, set[str]] = {
     "checkpoint.serving": {
         "checkpoint.backup", "checkpoint.chores", "checkpoint.config", "checkpoint.headers",
         "checkpoint.ports", "checkpoint.store",
-        "checkpoint.watch", "checkpoint.web", "checkpoint.tls", "checkpoint.wire", "starlette", "uvicorn",
+        "checkpoint.watch", "checkpoint.web", "checkpoint.process", "checkpoint.tls", "checkpoint.wire", "starlette", "uvicorn",
     },
     "checkpoint.demo": {"checkpoint", "httpx"},
     "checkpoint.simulator": {
