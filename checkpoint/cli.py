@@ -103,6 +103,8 @@ def parser(t: Texts) -> argparse.ArgumentParser:
     line.add_argument("file", type=Path, metavar="FILE.gpx", help=t("cli.help.gpx-file"))
     line.add_argument("--datum", choices=tuple(_DATUMS), default="wgs84", help=t("cli.help.datum"))
     kiosks = group("kiosk")
+    retention = add("retention", _in_shell("retention", "swept"))
+    retention.add_argument("--dry-run", action="store_true", help=t("cli.help.dry-run"))
     keys = group("keys")
     add("keys list", _in_shell("keys", "listed"), keys)
     for verb, kinds in (("make", ("issuer", "encryption")), ("rotate", _KEYS), ("revoke", _KEYS)):

@@ -23,6 +23,7 @@ from checkpoint.config import Config, supervisor
 from checkpoint.headers import headers_of, insists
 from checkpoint.ports import listen
 from checkpoint.process import Process
+from checkpoint.retention.sweeping import retention
 from checkpoint.store import Store
 from checkpoint.store.keys import KEY_FILE
 from checkpoint.tls import Certificate
@@ -86,7 +87,7 @@ class Server(Process):
 
 def chores_of(store: Store, config: Config) -> tuple[Chore, ...]:
     """Everything the server does by itself in a rhythm of its own, in the order in which it is looked at."""
-    chores: list[Chore] = []
+    chores: list[Chore] = [retention(store)]
     if config.backups is not None and isinstance(config.database, Path):
         job = regular.Job(
             database=str(config.database),

@@ -48,6 +48,7 @@ HOUSE: dict[str, set[str]] = {
     "checkpoint.bindings": {"checkpoint.core", "checkpoint.store"},
     "checkpoint.intake": {"checkpoint.bindings", "checkpoint.core", "checkpoint.decoders", "checkpoint.store", "cryptography"},
     "checkpoint.chores": {"checkpoint.store"},
+    "checkpoint.retention": {"checkpoint.chores", "checkpoint.core", "checkpoint.store", "checkpoint.telling"},
     "checkpoint.watch": {"checkpoint.core", "checkpoint.store", "checkpoint.telling"},
     "checkpoint.backup": {
         "checkpoint.backup", "checkpoint.chores", "checkpoint.config", "checkpoint.core", "checkpoint.headroom",
@@ -57,6 +58,7 @@ HOUSE: dict[str, set[str]] = {
     "checkpoint.web": {
         "checkpoint.chores", "checkpoint.config", "checkpoint.headers", "checkpoint.core",
         "checkpoint.decoders", "checkpoint.store", "checkpoint.ui",
+        "checkpoint.retention",
         "checkpoint.wish",
         "checkpoint.granting", "checkpoint.intake", "checkpoint.logs", "checkpoint.watch", "checkpoint.web",
         "starlette", "jinja2", "markupsafe", "qrcode", "argon2", "cryptography", "fido2", "pyotp", "zxcvbn", "prometheus_client",
@@ -74,6 +76,7 @@ HOUSE: dict[str, set[str]] = {
         "checkpoint.backup", "checkpoint.chores", "checkpoint.config", "checkpoint.headers",
         "checkpoint.ports", "checkpoint.store",
         "checkpoint.watch", "checkpoint.web", "checkpoint.process", "checkpoint.tls", "checkpoint.wire", "starlette", "uvicorn",
+        "checkpoint.retention",
     },
     "checkpoint.demo": {"checkpoint", "httpx"},
     "checkpoint.simulator": {

@@ -19,9 +19,9 @@ from checkpoint.core.facts import Fact
 from checkpoint.core.loop import Loops, MalformedLoop, parse
 from checkpoint.core.track import Fix
 from checkpoint.database_url import DatabaseUrl, is_database_url
-from checkpoint.store import keys, migrations, moving, restored
+from checkpoint.store import keys, migrations, moving, restored, sweeps
 from checkpoint.store.concern import Concern
-from checkpoint.store.database import Database, StorageBusy, StorageFailed, StorageFull
+from checkpoint.store.database import Database, StorageBusy, StorageFailed, StorageFull, micros
 from checkpoint.store.election import Election, SharedElection
 from checkpoint.store.keys import WrongKey
 from checkpoint.store.ledger import (
@@ -463,10 +463,37 @@ class Store:
 
     # -- what leaves ---------------------------------------------------------------------------------------------------
 
-    def remove_facts(self, numbers: Collection[int]) -> int:
-        """Let the bodies of facts go, all of them or none; their links stay. Returns how many there were."""
+    def remove_facts(self, numbers: Collection[int], passes: Sequence[str] = ()) -> int:
+        """Let the bodies of facts go, all of them or none, and with them what belongs to these passes; the facts' links of
+        their chains stay. Returns how many facts there were."""
         now = self.now()
-        return self._writer.do(lambda: remove_facts(self._db, self._keys, numbers, now))
+
+        def work() -> int:
+            sweeps.with_passes(self._db, list(passes))
+            return remove_facts(self._db, self._keys, numbers, now)
+
+        return self._writer.do(work)
+
+    def sweep(self, kind: str, before: datetime, *, dry: bool = False) -> int:
+        """Delete what is older than an instant of one kind (`sweeps.SWEEPS`); `dry` only counts. Returns how many rows."""
+        limit = micros(before)
+        if dry:
+            return sweeps.count(self._db, kind, limit)
+        total = 0
+        while done := self._writer.do(lambda: sweeps.portion(self._db, kind, limit)):
+            total += done
+        return total
+
+    def aside_count(self, before: datetime) -> int:
+        """How much was set aside before an instant and is still here."""
+        return int(
+            self._db.rows("SELECT count(*) FROM aside WHERE removed_at IS NULL AND received_at < ?", (micros(before),))[0][0]
+        )
+
+    def overwrite(self) -> None:
+        """See to it that what was deleted is in no file of the database any more. PostgreSQL does so by its own vacuum."""
+        if self._db.kind == "sqlite":
+            self._db.rows("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def remove_aside(self, before: datetime) -> int:
         """Let go what was set aside before an instant; links of chains stay. Returns how many there were."""
