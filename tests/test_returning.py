@@ -183,6 +183,13 @@ def test_what_worked_once_works_no_more(g: Ground, tmp_path: Path) -> None:
     link = next(link for link in registry.links(number) if link.used_at is None)
     registry.open_session("s", role="coordinator", who="", name="n", opened=g.clock(), expires=soon)
     registry.add_kiosk("rest-1", "token-hash", soon)
+    for sql in (
+        "INSERT INTO sessions (token_hash, role, who, name, opened_at, expires_at) VALUES ('d', 'driver', 'p', x'00', 0, 9)",
+        "INSERT INTO invitations (token_hash, account, created_at, expires_at) VALUES ('i', 'a', 0, 9)",
+        "INSERT INTO recovery_codes (account, code_hash) VALUES ('a', 'c')",
+        "INSERT INTO challenges (token_hash, purpose, account, state, expires_at) VALUES ('c', 'sign-in', 'a', x'00', 9)",
+    ):
+        g.store._writer.do(lambda sql=sql: g.store._db.run(sql))  # type: ignore[misc]
     copy = copied(g, tmp_path / "copy")
     with brought_back(g, copy) as store:
         assert store.registry.session("s") is None
@@ -190,6 +197,11 @@ def test_what_worked_once_works_no_more(g: Ground, tmp_path: Path) -> None:
         assert kept is not None
         assert kept.closed_at is not None
         assert store.registry.enrol_kiosk("token-hash", b"k" * 32, "key") is None
+        left = "SELECT count(*) FROM"
+        assert store._db.rows(f"{left} invitations WHERE used_at IS NULL")[0][0] == 0
+        assert store._db.rows(f"{left} recovery_codes WHERE used_at IS NULL")[0][0] == 0
+        assert store._db.rows(f"{left} challenges")[0][0] == 0
+        assert store._db.rows("SELECT role FROM sessions") == [("driver",)], "a phone in a cab stays bound"
 
 
 def test_a_fact_told_back_is_believed_for_its_stamp_alone(g: Ground, tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ import msgspec
 from checkpoint.store.database import StorageFailed, StorageFull
 
 PORTION_PAGES = 256
+SYNC_PORTIONS = 4
 # What is counted: tables that every version had.
 COUNTED = ("facts", "aside", "positions", "strangers", "people", "kiosks", "links")
 
@@ -52,9 +53,13 @@ def copy(source: Path, target: Path, pause: Callable[[], None] = lambda: None) -
             there.execute("PRAGMA query_only=1; BEGIN; SELECT count(*) FROM sqlite_schema").fetchall()
             here.execute("PRAGMA synchronous=OFF")  # the whole file is synced at the end
             with here.backup("main", there, "main") as backup:
+                portions = 0
                 while not backup.done:
                     backup.step(PORTION_PAGES)
                     pause()
+                    portions += 1
+                    if portions % SYNC_PORTIONS == 0:
+                        sync(target)  # a little at a time: all of it at once would hold up the server's own commits
             # One file, without a log beside it.
             here.execute("PRAGMA journal_mode=DELETE").fetchall()
         finally:
