@@ -18,6 +18,7 @@ from checkpoint.store import Store
 from checkpoint.web import access
 from checkpoint.web.access import ANYONE, CARRIER, COORDINATOR, DRIVER, KIOSK, LABORATORY, ROLES, STATION, Rule
 from checkpoint.web.app import create_app
+from checkpoint.web.limits import GUESSES
 from checkpoint.web.routes import TABLE
 from checkpoint.web.throttle import FREE_TRIES, Throttle
 from tests.accounts import PASSPHRASE, account
@@ -138,6 +139,28 @@ def test_what_anyone_may_do_is_a_short_list() -> None:
         "/sign-in/code", "/sign-in/passkey", "/sign-in/passkey/ask", "/join/{token}", "/join/{token}/strength",
         "/api/v1/invitations", "/problems", "/problems/{kind}", "/api/v1/openapi.json",
     }  # fmt: skip
+
+
+def test_what_wants_a_fresh_proof_is_a_list_made_on_purpose() -> None:
+    """Accounts and how one comes in; keys, tokens, badges; what corrects the record; passes withdrawn; the rules themselves."""
+    wanting = {rule.path for rule in TABLE if rule.step_up}
+    own = {path for path in wanting if path.startswith(("/account/", "/accounts"))}
+    assert wanting - own >= {
+        "/api/v1/accounts", "/tokens", "/stations/kiosks", "/api/v1/kiosks", "/stations/staff/{member}/badge",
+        "/facts/{fact}/void", "/facts/{fact}/amend", "/passes/{pass_id}/revoke", "/passes/{pass_id}/reissue",
+        "/api/v1/passes/{pass_id}/revoke", "/api/v1/passes/{pass_id}/reissue", "/loops", "/api/v1/loops",
+    }  # fmt: skip
+    for rule in TABLE:
+        if rule.path.startswith(("/account/", "/accounts")) and "POST" in rule.methods:
+            harmless = ("/account/strength", "/account/sessions/{session}/end")
+            assert rule.step_up == (rule.path not in harmless), rule.path
+        assert not (rule.step_up and set(rule.who) & {ANYONE, DRIVER, KIOSK}), f"{rule.path}: they have nothing to prove it with"
+
+
+def test_a_passkey_does_not_wait_for_what_can_be_guessed() -> None:
+    rates = {rule.path: rule.rate for rule in TABLE if "POST" in rule.methods}
+    assert rates["/sign-in"] == rates["/sign-in/code"] == GUESSES
+    assert GUESSES not in (rates["/sign-in/passkey"], rates["/sign-in/passkey/ask"])
 
 
 def test_what_is_not_in_the_table_does_not_exist(empty: Desk) -> None:

@@ -83,6 +83,13 @@ def test_one_passphrase_is_the_same_from_every_keyboard() -> None:
     assert not passphrases.fits("green lamps five e", held)
 
 
+def test_a_long_one_that_shrinks_when_it_is_normalised_still_fits() -> None:
+    typed = "e\u0301" * 60 + "o\u0308" * 60 + " quiet lamps over green water"
+    assert len(typed) > MOST_CHARS > len(passphrases.normal(typed))
+    assert refused(typed) == ""
+    assert passphrases.fits(typed, passphrases.hashed(typed))
+
+
 def test_nothing_fits_an_account_that_has_none() -> None:
     assert not passphrases.fits("", "")
     assert not passphrases.fits("anything", "")

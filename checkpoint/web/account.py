@@ -88,7 +88,7 @@ def _changed(request: Request, account: Account, what: str, detail: str = "", no
 async def change_passphrase(request: Request) -> Response:
     """Another passphrase in the place of the last."""
     form = await request.form()
-    given = str(form.get("passphrase", ""))[:1000]
+    given = str(form.get("passphrase", ""))[: passphrases.MOST_TYPED]
 
     def work() -> Response:
         house, account = house_of(request), _account(request)

@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from checkpoint.ui import texts
-from checkpoint.web import access, factors, passkeys, signing
+from checkpoint.web import access, factors, passkeys, passphrases, signing
 from checkpoint.web.access import HOME, WITH_ACCOUNT, Rule, caller_of
 from checkpoint.web.api import answer, body_of
 from checkpoint.web.house import house_of
@@ -56,7 +56,7 @@ async def page(request: Request) -> Response:
 async def confirm(request: Request) -> Response:
     """Take a passphrase, or a code where the account has more."""
     form = await request.form()
-    passphrase, code, next_ = (str(form.get(key, ""))[:1000] for key in ("passphrase", "code", "next"))
+    passphrase, code, next_ = (str(form.get(key, ""))[: passphrases.MOST_TYPED] for key in ("passphrase", "code", "next"))
 
     def work() -> Response:
         house, caller = house_of(request), caller_of(request)

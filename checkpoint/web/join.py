@@ -51,7 +51,7 @@ async def join(request: Request) -> Response:
     """Choose the passphrase: the link is used up, and the sign-in page comes next."""
     house, t, token = house_of(request), texts(language_of(request)), request.path_params["token"]
     form = await request.form()
-    name, display, passphrase = (str(form.get(key, ""))[:1000] for key in ("name", "display", "passphrase"))
+    name, display, passphrase = (str(form.get(key, ""))[: passphrases.MOST_TYPED] for key in ("name", "display", "passphrase"))
     address = visitor_of(request).address
     account = await run_in_threadpool(invited, house, token)
     given, mistakes = {"name": name[:60], "display": display[:60]}, {}

@@ -21,9 +21,11 @@ from zxcvbn import zxcvbn
 from zxcvbn.frequency_lists import FREQUENCY_LISTS
 
 ALONE_CHARS, BESIDE_CHARS, MOST_CHARS = 15, 8, 200
+# What is looked at of that which somebody typed: it may shrink when it is normalised.
+MOST_TYPED = 5 * MOST_CHARS
 # Fewer guesses than that (powers of ten) are too few: an attacker who has the hash makes them in a day.
 GUESSABLE, STRONG = 8.0, 14.0
-_JUDGED_CHARS = 72  # what the estimate looks at: it grows with the square of the length
+_JUDGED_CHARS = 72  # what the estimate looks at, of either end: it grows with the square of the length
 PRODUCT = (
     "checkpoint", "closed loop", "closedloop", "coordinator", "administrator", "laboratory", "carrier", "kiosk", "password",
     "passphrase", "bihuantong", "guanliyuan", "闭环通", "闭环",
@@ -78,8 +80,8 @@ def guesses(passphrase: str, names: Iterable[str] = ()) -> float:
     if len(re.sub(r"[\W\d_]", "", left)) == 0 and left != text:
         return 0.0
     with _ESTIMATING:  # it keeps the words given in a table of its own, shared by all threads
-        found = zxcvbn(text[:_JUDGED_CHARS], own)
-    return float(found["guesses_log10"])
+        ends = {text[:_JUDGED_CHARS], text[-_JUDGED_CHARS:]}
+        return max(float(zxcvbn(end, own)["guesses_log10"]) for end in ends)
 
 
 def strength(passphrase: str, names: Iterable[str] = ()) -> str:
@@ -113,7 +115,7 @@ def hashed(passphrase: str) -> str:
 def fits(passphrase: str, held: str) -> bool:
     """Whether this is the passphrase of that hash; for none (""), as slow a no. Slow by intent: call it in a thread."""
     try:
-        return _HASHER.verify(held or _nobodys(), normal(passphrase[:MOST_CHARS])) and bool(held)
+        return _HASHER.verify(held or _nobodys(), normal(passphrase[:MOST_TYPED])) and bool(held)
     except (VerifyMismatchError, InvalidHashError):
         return False
 

@@ -169,7 +169,8 @@ ROUTES = (
     Rule("/sign-in", ("GET",), page, (ANYONE,)),
     Rule("/sign-in", ("POST",), sign_in, (ANYONE,), body_bytes=16 * 1024, rate=GUESSES),
     Rule("/sign-in/code", ("POST",), code, (ANYONE,), body_bytes=16 * 1024, rate=GUESSES),
+    # A passkey cannot be guessed: it does not share its rate with what can.
     Rule("/sign-in/passkey/ask", ("POST",), ask_passkey, (ANYONE,), body_bytes=1024),
-    Rule("/sign-in/passkey", ("POST",), passkey, (ANYONE,), body_bytes=ANSWER_BYTES, rate=GUESSES),
+    Rule("/sign-in/passkey", ("POST",), passkey, (ANYONE,), body_bytes=ANSWER_BYTES),
     Rule("/sign-out", ("POST",), sign_out, (ANYONE,)),
 )

@@ -7,7 +7,7 @@ hashes, tokens and recovery codes as SHA-256, hex. An account is disabled, never
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Any
 
@@ -15,7 +15,7 @@ import msgspec
 import peewee
 
 from checkpoint.store.database import instant, micros
-from checkpoint.store.registry.shelf import Shelf, new_id
+from checkpoint.store.registry.shelf import Shelf, T, new_id
 from checkpoint.store.tables import Accounts, Factors, Invitations, RecoveryCodes, Sessions
 
 TOTP, PASSKEY = "totp", "passkey"
@@ -63,11 +63,15 @@ class AccountsShelf(Shelf):
         """A new account, which opens nothing until it has a passphrase. Raises `NameTaken`."""
         account = Account(id=new_id("acc"), name=name, display=display, role=role, office=office, created_at=self._now())
 
-        def work() -> None:
-            self._insert(account)
-
-        self._write(work)
+        self._named(lambda: self._insert(account))
         return account
+
+    def _named(self, work: Callable[[], T]) -> T:
+        """Write what takes a sign-in name: another process may have taken it a moment ago."""
+        try:
+            return self._write(work)
+        except peewee.IntegrityError:
+            raise NameTaken from None
 
     def _insert(self, account: Account) -> None:
         mark = self._keys.mark("sign-in", account.name)
@@ -191,7 +195,7 @@ class AccountsShelf(Shelf):
             Accounts.update(**values).where(Accounts.id == row["account"], Accounts.disabled_at.is_null()).execute(self._db)
             return str(row["account"])
 
-        return self._write(work)
+        return self._named(work)
 
     def _open_link(self, token_hash: str) -> Any:
         return (Invitations.token_hash == token_hash) & Invitations.used_at.is_null() & (Invitations.expires_at > self._micros())

@@ -88,9 +88,9 @@ class DoorwayShelf(Shelf):
         def work() -> None:
             Attempts.delete().where(Attempts.last_at < now - micros_of(FORGOTTEN)).execute(self._db)
             Attempts.delete().where(Attempts.mark == mark, Attempts.last_at < now - micros_of(forget_after)).execute(self._db)
-            added = Attempts.update(failures=Attempts.failures + 1, last_at=now).where(Attempts.mark == mark).execute(self._db)
-            if not added:
-                Attempts.insert(mark=mark, failures=1, last_at=now).execute(self._db)
+            one_more = {Attempts.failures: Attempts.failures + 1, Attempts.last_at: now}
+            insert = Attempts.insert(mark=mark, failures=1, last_at=now)
+            insert.on_conflict(conflict_target=[Attempts.mark], update=one_more).execute(self._db)
 
         self._write(work)
 
