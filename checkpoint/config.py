@@ -204,6 +204,12 @@ def _second_factor(text: str) -> str:
     return text
 
 
+def _webhooks(text: str) -> str:
+    if text not in ("public", "any"):
+        raise ValueError("`public` or `any` wanted")
+    return text
+
+
 def _clock(text: str) -> Now:
     if not text:
         return utc_now
@@ -302,6 +308,12 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     Setting(name="TLS_KEY", cast=_pem, default="", purpose="its key (PEM)"),
     Setting(name="LAN_PORT", cast=_port, default="8200", purpose="port of the page that hands out the local root (`--lan`)"),
+    Setting(
+        name="WEBHOOKS",
+        cast=_webhooks,
+        default="public",
+        purpose="where webhooks may go: `public` addresses by https, or `any`, also by http and into private networks",
+    ),
     Setting(name="LOGS", cast=_logs, default="text", purpose="how server and kiosk log: `text` for people, `json` for machines"),
     Setting(
         name="BACKUPS",
@@ -350,6 +362,7 @@ class Config:
     tls_certificate: Path | None
     tls_key: Path | None
     lan_port: int
+    webhooks: str
     logs: str
     backups: Path | None
     backup_every: timedelta

@@ -12,6 +12,7 @@ import socket
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
+from random import SystemRandom
 from urllib.parse import urlsplit
 
 import uvicorn
@@ -19,8 +20,11 @@ from starlette.applications import Starlette
 
 from checkpoint.backup import regular
 from checkpoint.chores import Chore, Chores
-from checkpoint.config import Config, supervisor
+from checkpoint.config import Clock, Config, supervisor
 from checkpoint.headers import headers_of, insists
+from checkpoint.messages.courier import Courier
+from checkpoint.messages.sending import Sender
+from checkpoint.messages.targets import Targets
 from checkpoint.ports import listen
 from checkpoint.process import Process
 from checkpoint.retention.sweeping import retention
@@ -132,6 +136,9 @@ def serve(config: Config, begun: Callable[[str], None], sockets: Sequence[socket
         chores = Chores(config.now, elected=store.election.elected, kept=store.registry)
         for chore in chores_of(store, config):
             chores.add(chore)
+        targets = Targets(inside=config.webhooks == "any")
+        wall = config.now.wall if isinstance(config.now, Clock) else config.now
+        courier = Courier(store, config.now, store.election.elected, Sender(targets), SystemRandom().random, wall)
         app = create_app(
             store,
             config.now,
@@ -142,6 +149,7 @@ def serve(config: Config, begun: Callable[[str], None], sockets: Sequence[socket
             front_end=config.front_end,
             edge=edge_of(config),
             second_factor=config.second_factor,
+            targets=targets,
         )
         wire = Wire(config.proxies, headers_of(insists(config.public_url)))
         server = Server(
@@ -156,10 +164,12 @@ def serve(config: Config, begun: Callable[[str], None], sockets: Sequence[socket
         signal.signal(signal.SIGTERM, signal.default_int_handler)
         watch.start()
         chores.start()
+        courier.start()
         try:
             with suppress(KeyboardInterrupt):
                 server.run(sockets=taken)
         finally:
+            courier.stop()
             chores.stop()
             watch.stop()
     finally:

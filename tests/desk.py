@@ -11,6 +11,7 @@ from typing import cast
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
+from checkpoint.messages.targets import Targets
 from checkpoint.store import Store
 from checkpoint.watch import Watch
 from checkpoint.web import access
@@ -51,6 +52,11 @@ class Desk:
         return client
 
 
+def found_at(host: str, port: int) -> tuple[str, ...]:
+    """Where names lead, for tests: the one of the examples to a public address, all others nowhere."""
+    return ("93.184.215.14",) if host == "hooks.example.com" else ()
+
+
 @contextmanager
 def desk(
     folder: Path,
@@ -61,6 +67,7 @@ def desk(
     hosts: frozenset[str] | None = None,
     limits: Limits | None = None,
     metrics_token: str = "",
+    targets: Targets | None = None,
 ) -> Iterator[Desk]:
     """A server with a fleet on its road (none: an empty one is `Fleet({}, ())`)."""
 
@@ -74,6 +81,15 @@ def desk(
             store.record(fact)
         watch = cast("Watch", StillWatch(told.looks))
         edge = Edge(hosts=hosts, limits=limits or Limits(0), metrics_token=metrics_token)
-        yield Desk(create_app(store, now, watch=watch, public_url=public_url, front_end=front_end, edge=edge), store, told)
+        app = create_app(
+            store,
+            now,
+            watch=watch,
+            public_url=public_url,
+            front_end=front_end,
+            edge=edge,
+            targets=targets or Targets(resolve=found_at),
+        )
+        yield Desk(app, store, told)
     finally:
         store.close()

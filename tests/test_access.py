@@ -125,6 +125,8 @@ def test_a_carrier_decides_nothing() -> None:
     asked = {path for path, who in changes.items() if CARRIER in who and not path.startswith(OWN)}
     assert asked == {
         "/passes/new", "/api/v1/pass-requests", "/tokens", "/tokens/{token}/revoke",
+        "/webhooks", "/webhooks/{webhook}/secret", "/webhooks/{webhook}/{what}", "/api/v1/webhooks",
+        "/api/v1/webhooks/{webhook}/secret", "/api/v1/webhooks/{webhook}/pause", "/api/v1/webhooks/{webhook}/resume",
     }, "beside what concerns its own account"  # fmt: skip
     for path, who in changes.items():
         if who & {COORDINATOR} and CARRIER not in who:

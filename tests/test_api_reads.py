@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
+from checkpoint.core.rules import ABOUT_TESTS
 from checkpoint.store import Store
 from checkpoint.web import access
-from checkpoint.web.api_trucks import HEALTH
 from checkpoint.web.app import create_app
 from tests.desk import Desk, desk
 from tests.fleet import NOW
@@ -298,7 +298,7 @@ def test_a_carrier_sees_its_own_trucks_journeys_and_warnings(fleet: Desk) -> Non
         ours = {one[name] for one in walked(first, path)}
         theirs = {one[name] for one in walked(second, path)}
         assert not ours & theirs
-        assert ours | theirs == {key for key, one in seen.items() if one.get("kind") not in HEALTH}
+        assert ours | theirs == {key for key, one in seen.items() if one.get("kind") not in ABOUT_TESTS}
         for key in seen:
             assert (first(f"{path}/{key}").status_code == 200) == (key in ours)
             assert (second(f"{path}/{key}").status_code == 200) == (key in theirs)
@@ -315,9 +315,9 @@ def test_a_carrier_is_not_told_of_tests(fleet: Desk) -> None:
     kinds = {w["kind"] for w in walked(reading(fleet, "coordinator"), "/warnings")}
     assert "positive-result" in kinds
     carrier = reading(fleet, "carrier", "carrier-1")
-    assert not HEALTH & {w["kind"] for w in walked(carrier, "/warnings")}
+    assert not ABOUT_TESTS & {w["kind"] for w in walked(carrier, "/warnings")}
     told = str([carrier(path).json() for path in ("/vehicles", "/journeys", "/warnings")])
-    for kind in HEALTH:
+    for kind in ABOUT_TESTS:
         assert f"'{kind}'" not in told
     for health in ("specimen", "antigen", "celsius", "T330304"):
         assert health not in told

@@ -54,11 +54,13 @@ HOUSE: dict[str, set[str]] = {
         "checkpoint.backup", "checkpoint.chores", "checkpoint.config", "checkpoint.core", "checkpoint.headroom",
         "checkpoint.keeping", "checkpoint.store", "checkpoint.ui", "cryptography",
     },
+    "checkpoint.messages": {"checkpoint.core", "checkpoint.messages", "checkpoint.store", "checkpoint.version", "httpx"},
     # the edge
     "checkpoint.web": {
         "checkpoint.chores", "checkpoint.config", "checkpoint.headers", "checkpoint.core",
         "checkpoint.decoders", "checkpoint.store", "checkpoint.ui",
         "checkpoint.retention",
+        "checkpoint.messages",
         "checkpoint.wish",
         "checkpoint.granting", "checkpoint.intake", "checkpoint.logs", "checkpoint.watch", "checkpoint.web",
         "starlette", "jinja2", "markupsafe", "qrcode", "argon2", "cryptography", "fido2", "pyotp", "zxcvbn", "prometheus_client",
@@ -77,6 +79,7 @@ HOUSE: dict[str, set[str]] = {
         "checkpoint.ports", "checkpoint.store",
         "checkpoint.watch", "checkpoint.web", "checkpoint.process", "checkpoint.tls", "checkpoint.wire", "starlette", "uvicorn",
         "checkpoint.retention",
+        "checkpoint.messages",
     },
     "checkpoint.demo": {"checkpoint", "httpx"},
     "checkpoint.simulator": {

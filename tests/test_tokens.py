@@ -54,8 +54,11 @@ def signed_in(client: TestClient, role: str, who: str = "") -> dict[str, str]:
 def made(client: TestClient, maker: str = CARRIER, who: str = CARRIER_NAME, **form: Any) -> str:
     """A token made on the page, as its maker sees it."""
     given = {"name": "dispatch", "scope": "write", "days": "30"} | form
-    page = client.post("/tokens", data=given, headers=signed_in(client, maker, who))
-    assert page.status_code == 200, page.text
+    headers = signed_in(client, maker, who)
+    led = client.post("/tokens", data=given, headers=headers)
+    assert (led.status_code, led.headers["location"]) == (303, "/tokens"), led.text
+    page = client.get("/tokens", headers=headers)
+    client.cookies.clear()
     found = re.search(rf'value="({access.BEGINS_WITH}[\w-]+)"', page.text)
     assert found is not None
     return found.group(1)

@@ -361,6 +361,42 @@ MIGRATIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
             "ALTER TABLE aside ADD COLUMN seal BLOB",
         ),
     ),
+    (
+        "webhooks",
+        (
+            """CREATE TABLE webhooks (
+                id TEXT PRIMARY KEY,
+                url TEXT NOT NULL,
+                events TEXT NOT NULL,
+                role TEXT NOT NULL,
+                office TEXT NOT NULL,
+                secret BLOB NOT NULL,
+                old_secret BLOB,
+                old_until BIGINT,
+                made_by TEXT NOT NULL,
+                created_at BIGINT NOT NULL,
+                since BIGINT NOT NULL,
+                failures INTEGER NOT NULL,
+                failing_since BIGINT,
+                next_at BIGINT,
+                paused_at BIGINT,
+                paused_why TEXT NOT NULL,
+                removed_at BIGINT)""",
+            """CREATE TABLE outbox (
+                webhook TEXT NOT NULL,
+                number BIGINT NOT NULL,
+                event TEXT NOT NULL,
+                due_at BIGINT NOT NULL,
+                attempts INTEGER NOT NULL,
+                tried_at BIGINT,
+                status INTEGER,
+                why TEXT NOT NULL,
+                sent_at BIGINT,
+                given_up_at BIGINT,
+                PRIMARY KEY (webhook, number))""",
+            "CREATE INDEX outbox_due ON outbox (webhook, due_at)",
+        ),
+    ),
 )
 
 

@@ -55,6 +55,8 @@ ENCRYPTED: tuple[Column, ...] = (
     Column("factors", ("id",), "secret"),
     Column("challenges", ("token_hash",), "state"),
     Column("audit", ("id",), "detail"),
+    Column("webhooks", ("id",), "secret"),
+    Column("webhooks", ("id",), "old_secret"),
 )
 MARKED: tuple[Mark, ...] = (
     Mark(Column("people", ("id",), "id_number"), "id_mark", "id_number"),

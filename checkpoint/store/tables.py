@@ -303,8 +303,48 @@ class KeptAnswers(Table):
         table_name = "kept_answers"
 
 
+class Webhooks(Table):
+    """Where events are sent to; secrets are encrypted."""
+
+    id = p.TextField(primary_key=True)
+    url = p.TextField()
+    events = p.TextField()
+    role = p.TextField()
+    office = p.TextField()
+    secret = p.BlobField()
+    old_secret = p.BlobField(null=True)
+    old_until = p.BigIntegerField(null=True)
+    made_by = p.TextField()
+    created_at = p.BigIntegerField()
+    since = p.BigIntegerField()
+    failures = p.IntegerField()
+    failing_since = p.BigIntegerField(null=True)
+    next_at = p.BigIntegerField(null=True)
+    paused_at = p.BigIntegerField(null=True)
+    paused_why = p.TextField()
+    removed_at = p.BigIntegerField(null=True)
+
+
+class Outbox(Table):
+    """What waits to be sent, and what came of it."""
+
+    webhook = p.TextField()
+    number = p.BigIntegerField()
+    event = p.TextField()
+    due_at = p.BigIntegerField()
+    attempts = p.IntegerField()
+    tried_at = p.BigIntegerField(null=True)
+    status = p.IntegerField(null=True)
+    why = p.TextField()
+    sent_at = p.BigIntegerField(null=True)
+    given_up_at = p.BigIntegerField(null=True)
+
+    class Meta:
+        primary_key = p.CompositeKey("webhook", "number")
+
+
 TABLES = (
     People, Carriers, Laboratories, Staff, Kiosks, Issuers, Serials, Devices, Trackers, Links, PhoneRequests, Sessions,
     Settings, PassSeeds, Chores, ApiTokens, KeptAnswers, Accounts, Factors, RecoveryCodes, Invitations, Challenges, Attempts,
-    Audit,
+    Audit, Webhooks, Outbox,
 )  # fmt: skip

@@ -14,11 +14,21 @@ import msgspec
 
 from checkpoint import intake
 from checkpoint.core.loop import Loop
-from checkpoint.web import api_accounts, api_answers, api_offices, api_records, api_station, api_trucks
+from checkpoint.web import (
+    api_accounts,
+    api_answers,
+    api_offices,
+    api_records,
+    api_station,
+    api_trucks,
+    api_webhooks,
+    webhooks_data,
+)
 from checkpoint.web.api_offices import PassesQuery, PassRead, PassRequestRead, RequestsQuery, ResultRead, ResultsQuery
 from checkpoint.web.api_trucks import JourneyRead, JourneysQuery, WarningRead, WarningsQuery
 from checkpoint.web.board_data import Truck
 from checkpoint.web.paging import Page
+from checkpoint.web.webhooks_data import DeliveryRead, WebhookRead
 
 # How a write is known again. `number`: by what it names itself, it may be sent again with or without a key; `key`: only by an
 # Idempotency-Key; `anew`: each time is another, harmless one.
@@ -78,6 +88,7 @@ _SETTLED, _NO_REQUEST, _NO_PASS = (409, "settled"), (404, "no-request"), (404, "
 _POSITIONS = (
     (400, "no-device"), (403, "device-name"), (403, "device-revoked"), (404, "unknown-device"), (503, "busy"),
 )  # fmt: skip
+_NO_WEBHOOK, _WEBHOOKS = (404, "no-webhook"), "/api/v1/webhooks"
 _REQUESTS, _PASSES, _RESULTS = "/api/v1/pass-requests", "/api/v1/passes", "/api/v1/lab/results"
 
 CALLS: tuple[Call, ...] = (
@@ -283,6 +294,63 @@ CALLS: tuple[Call, ...] = (
         conditional=True,
         dated=True,
         refused=((404, "no-result"),),
+    ),
+    # events sent to programs
+    Call(
+        key="webhooks.make",
+        method="POST",
+        path=_WEBHOOKS,
+        body=api_webhooks.WebhookWish,
+        answer=api_webhooks.WebhookMade,
+        repeated="key",
+        refused=((409, "too-many-webhooks"), (422, "malformed")),
+    ),
+    Call(key="webhooks.list", method="GET", path=_WEBHOOKS, answer=Page[WebhookRead], conditional=True),
+    Call(
+        key="webhooks.read",
+        method="GET",
+        path=_WEBHOOKS + "/{webhook}",
+        answer=webhooks_data.WebhookRead,
+        conditional=True,
+        refused=(_NO_WEBHOOK,),
+    ),
+    Call(
+        key="webhooks.renew",
+        method="POST",
+        path=_WEBHOOKS + "/{webhook}/secret",
+        answer=api_webhooks.SecretRenewed,
+        repeated="key",
+        refused=(_NO_WEBHOOK,),
+    ),
+    Call(
+        key="webhooks.pause",
+        method="POST",
+        path=_WEBHOOKS + "/{webhook}/pause",
+        answer=webhooks_data.WebhookRead,
+        refused=(_NO_WEBHOOK,),
+    ),
+    Call(
+        key="webhooks.resume",
+        method="POST",
+        path=_WEBHOOKS + "/{webhook}/resume",
+        answer=webhooks_data.WebhookRead,
+        refused=(_NO_WEBHOOK,),
+    ),
+    Call(
+        key="webhooks.deliveries",
+        method="GET",
+        path=_WEBHOOKS + "/{webhook}/deliveries",
+        query=api_webhooks.DeliveriesQuery,
+        answer=Page[DeliveryRead],
+        conditional=True,
+        refused=(_NO_WEBHOOK,),
+    ),
+    Call(
+        key="webhooks.remove",
+        method="DELETE",
+        path=_WEBHOOKS + "/{webhook}",
+        answer=api_webhooks.WebhookRemoved,
+        refused=(_NO_WEBHOOK,),
     ),
     # machines
     Call(

@@ -1,8 +1,8 @@
 """What an office's program reads of trucks under way: where they are, their journeys, what we warn of.
 
 The law of this file: a carrier is shown what happens under its own passes, and of the tests of people nothing but what they mean
-at a gate: the verdict and until when it holds. Warnings about tests are the coordinator's (`HEALTH`). Whoever is shown data of
-people leaves a trace (`reads`). What is somebody else's does not exist (404).
+at a gate: the verdict and until when it holds. Warnings about tests (`ABOUT_TESTS`) are the coordinator's. Whoever is shown
+data of people leaves a trace (`reads`). What is somebody else's does not exist (404).
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from starlette.responses import Response
 from checkpoint.core.facts import Colour, Loaded, Scanned, Unloaded, Word
 from checkpoint.core.journey import Journey, View, WarningState, pass_in_force
 from checkpoint.core.loop import Leg
+from checkpoint.core.rules import ABOUT_TESTS
 from checkpoint.web.access import CARRIER, COORDINATOR, Rule, caller_of
 from checkpoint.web.api_offices import own_carrier
 from checkpoint.web.board_data import LookLike, State, Truck, trucks
@@ -26,14 +27,6 @@ from checkpoint.web.house import House, house_of
 from checkpoint.web.paging import Instant, Query, cursor_of, paged, query_of, seen
 from checkpoint.web.problems import Problem
 from checkpoint.web.reads import crew_of, noted
-
-# Kinds of warning that say something of people's tests.
-HEALTH = frozenset(
-    {
-        "positive-result", "held-for-review", "antigen-unread", "antigen-window-missed", "alert-unacknowledged",
-        "held-while-valid", "sampled-again", "test-runs-out", "result-owed",
-    }
-)  # fmt: skip
 
 
 class VisitRead(msgspec.Struct, frozen=True, kw_only=True):
@@ -190,7 +183,7 @@ def _rows(house: House, looks: Sequence[LookLike], own: str | None) -> list[Truc
 
 def _without_health(row: Truck) -> Truck:
     def kept(kinds: Sequence[str]) -> tuple[str, ...]:
-        return tuple(kind for kind in kinds if kind not in HEALTH)
+        return tuple(kind for kind in kinds if kind not in ABOUT_TESTS)
 
     return msgspec.structs.replace(row, kinds=kept(row.kinds), suspected=kept(row.suspected))
 
@@ -312,7 +305,7 @@ def _warnings(house: House, own: str | None, vehicle: str | None = None) -> Iter
     for look in _looks(house, own, vehicle):
         for found in look.view.warnings:
             raised = found.raised
-            if own is None or (raised.finding not in HEALTH and _under(look.view, raised.pass_id, raised.since, own)):
+            if own is None or (raised.finding not in ABOUT_TESTS and _under(look.view, raised.pass_id, raised.since, own)):
                 yield look.view, found
 
 

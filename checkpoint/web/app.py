@@ -17,6 +17,7 @@ from checkpoint.granting import PassOffice
 from checkpoint.headers import Headers, insists
 from checkpoint.intake import Intake
 from checkpoint.logs import Logged
+from checkpoint.messages.targets import Targets
 from checkpoint.store import Store
 from checkpoint.ui import texts
 from checkpoint.watch import Watch
@@ -42,6 +43,7 @@ def create_app(
     front_end: Path | None = None,
     edge: Edge | None = None,
     second_factor: bool = False,
+    targets: Targets | None = None,
 ) -> Starlette:
     """The server over an open store. Without a `watch` it makes its own, and starts and stops it with the application;
     one that is given belongs to the giver (who had it publish to `hub`). So do `chores`, and nobody else starts them."""
@@ -65,6 +67,7 @@ def create_app(
         metrics_token=edge.metrics_token,
         guessing=Guessing(store.registry, now),
         second_factor=second_factor,
+        targets=targets or Targets(),
         public_url=public_url.rstrip("/"),
         front_end=front_end or Path(sys.prefix, "front-end", "node_modules"),
     )

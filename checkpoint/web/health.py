@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import hmac
 from collections.abc import Callable
+from datetime import timedelta
 from typing import NamedTuple
 
 from starlette.concurrency import run_in_threadpool
@@ -31,6 +32,8 @@ from checkpoint.web.problems import Problem
 LIMIT_S = 2.0
 # A round of the watch is looked for every five seconds; one that takes a minute is no watch.
 BEHIND_S = 60.0
+# The courier goes round every two seconds.
+OVERDUE = timedelta(minutes=10)
 
 
 class Finding(NamedTuple):
@@ -86,6 +89,12 @@ def _record(house: House) -> Finding:
     return Finding(not house.store.went_back)
 
 
+def _outbox(house: House) -> Finding:
+    """What somebody wants to be told of goes out. A webhook that fails is its owner's to mend, and leaves us ready."""
+    overdue = house.store.registry.outgoing_overdue(house.now() - OVERDUE)
+    return Finding(not overdue, f"overdue={overdue}")
+
+
 CHECKS: tuple[Check, ...] = (
     Check("database", _database),
     Check("writing", _writing),
@@ -94,6 +103,7 @@ CHECKS: tuple[Check, ...] = (
     Check("watch", _watch),
     Check("chores", _chores),
     Check("record", _record),
+    Check("outbox", _outbox),
 )
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from starlette.requests import Request
 
 from checkpoint.config import Clock
+from checkpoint.messages.targets import Targets
 
 if TYPE_CHECKING:
     from checkpoint.chores import Chores
@@ -48,6 +49,7 @@ class House:
     second_factor: bool = False
     front_end: Path = field(default_factory=lambda: Path("front-end"))
     metrics_token: str = ""
+    targets: Targets = field(default_factory=Targets)
 
     def lasting(self, length: timedelta) -> timedelta:
         """So long for somebody who sits there, as this house's clock counts it: a demonstration's hurried one runs ahead."""

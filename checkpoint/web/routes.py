@@ -16,6 +16,7 @@ from checkpoint.web import (
     api_records,
     api_station,
     api_trucks,
+    api_webhooks,
     aside,
     badges,
     board,
@@ -36,6 +37,7 @@ from checkpoint.web import (
     stations,
     tokens,
     trackers,
+    webhooks,
 )
 from checkpoint.web.access import Rule
 from checkpoint.web.static import ROUTES as STATIC
@@ -70,5 +72,7 @@ TABLE: tuple[Rule, ...] = (
     *driver_reads.ROUTES,
     *problem_pages.ROUTES,
     *tokens.ROUTES,
+    *webhooks.ROUTES,
+    *api_webhooks.ROUTES,
     *api_pages.routes_over(lambda: TABLE),
 )

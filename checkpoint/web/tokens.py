@@ -15,6 +15,7 @@ from starlette.responses import RedirectResponse, Response
 
 from checkpoint.store.registry import ApiToken
 from checkpoint.ui import texts
+from checkpoint.web import once
 from checkpoint.web.access import (
     ADMINISTRATOR,
     BEGINS_WITH,
@@ -48,14 +49,16 @@ def _own(house: House, caller: Caller) -> list[ApiToken]:
     return house.store.registry.api_tokens(caller.role, office_of(caller))
 
 
-def _page(request: Request, *, made: str = "", mistake: str = "", status: int = 200) -> Response:
+def _page(request: Request, *, mistake: str = "", status: int = 200) -> Response:
     house, caller = house_of(request), caller_of(request)
+    made = once.secret_of(request)
+    token = house.store.registry.api_token(digest(made)) if made else None
     return render(
         request,
         "tokens.html",
         status=status,
         tokens=_own(house, caller),
-        made=made,
+        made=made if token is not None and token.opens(house.now()) else "",
         mistake=mistake,
         roles=FOR_PROGRAMS if caller.role == ADMINISTRATOR else (),
         lasting=LASTING_DAYS,
@@ -93,7 +96,7 @@ async def make(request: Request) -> Response:
             made_by=caller.by,
             expires=house.now() + timedelta(days=int(days)),
         )
-        return _page(request, made=made)
+        return once.lead_to(house, "/tokens", made)
 
     return await run_in_threadpool(work)
 

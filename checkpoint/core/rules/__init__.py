@@ -69,8 +69,16 @@ FOR_DRIVER: frozenset[str] = frozenset(
     {"held-while-valid", "sampled-again", "queue-long", "hours-without-rest", "break-due", "test-runs-out", "result-owed"}
 )
 PASSING: frozenset[str] = frozenset({"silent", "hours-without-rest", "break-due", "test-runs-out"})
+# Kinds that say something of people's tests: not for carriers, and not for what leaves the house.
+ABOUT_TESTS: frozenset[str] = frozenset(
+    {
+        "positive-result", "held-for-review", "antigen-unread", "antigen-window-missed", "alert-unacknowledged",
+        "held-while-valid", "sampled-again", "test-runs-out", "result-owed",
+    }
+)  # fmt: skip
 
 __all__ = [
+    "ABOUT_TESTS",
     "FOR_DRIVER",
     "KINDS",
     "MOVEMENT",
