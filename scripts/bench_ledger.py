@@ -1,7 +1,7 @@
 """What durability costs: scans accepted and durable by the store, against the least that can be done.
 
-The floor is one raw SQLite insert at `synchronous=FULL`, one commit each, in this process and on this disk. Ours decodes
-the fact, checks its place in its kiosk's chain, seals the row, and indexes it by every subject it names. Many kiosks wait
+On SQLite and on PostgreSQL, each beside a floor of its own: one raw insert (`synchronous=FULL`; psycopg), one commit each, in
+this process and on this disk. Ours decodes the fact, checks its place in its kiosk's chain, seals the row, and indexes it by every subject it names. Many kiosks wait
 at once, so that they share commits; alone, each waits for its own.
 """
 
@@ -18,9 +18,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import apsw
+import psycopg
 
 from checkpoint.core.facts import Fact, Scanned, Shown, decode, encode, uuid7
 from checkpoint.store import Entry, Store
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from tests.postgres import Server, running  # noqa: E402 - the tests' server is the one that is there
 
 AT = datetime(2026, 5, 1, tzinfo=UTC)
 
@@ -48,7 +52,7 @@ def scans(kiosk: str, count: int) -> list[tuple[bytes, int, str, str]]:
     return made
 
 
-def floor(folder: Path, count: int) -> float:
+def sqlite_floor(folder: Path, count: int) -> float:
     """Raw inserts a second, one commit each."""
     db = apsw.Connection(str(folder / "floor.db"))
     for pragma in ("journal_mode=wal", "synchronous=full"):
@@ -63,9 +67,20 @@ def floor(folder: Path, count: int) -> float:
     return count / taken
 
 
-def ours(folder: Path, kiosks: int, each: int) -> tuple[float, float, float]:
+def postgres_floor(url: str, count: int) -> float:
+    """The same through psycopg, to a server on this machine."""
+    rows = [raw for raw, *_ in scans("floor", count)]
+    with psycopg.connect(url, autocommit=True) as db:
+        db.execute("CREATE TABLE scans (id BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY, raw BYTEA)")
+        began = time.perf_counter()
+        for raw in rows:
+            db.execute("INSERT INTO scans (raw) VALUES (%s)", (raw,))
+        return count / (time.perf_counter() - began)
+
+
+def ours(where: Path | str, folder: Path, kiosks: int, each: int) -> tuple[float, float, float]:
     """Scans a second, and the median and 99th percentile wait in milliseconds, with so many kiosks waiting at once."""
-    store = Store.open(folder / f"ours-{kiosks}.db", lambda: AT)
+    store = Store.open(where, lambda: AT, key_folder=folder)
     chains = {f"k{n}": scans(f"k{n}", each) for n in range(kiosks)}
     waits: list[float] = []
     gc.collect()
@@ -96,23 +111,53 @@ def ours(folder: Path, kiosks: int, each: int) -> tuple[float, float, float]:
     return len(waits) / taken, statistics.median(waits) * 1000, waits[int(len(waits) * 0.99)] * 1000
 
 
-def main(count: int = 2000, rounds: int = 3) -> int:
-    """Measure floor and ours by turns, and print the medians."""
+WAITING = (1, 8, 40)
+Rounds = dict[int, list[tuple[float, float, float]]]
+
+
+def sqlite(count: int, rounds: int) -> tuple[list[float], Rounds]:
+    """Floor and ours by turns, on files."""
     floors: list[float] = []
-    found: dict[int, list[tuple[float, float, float]]] = {1: [], 8: [], 40: []}
+    found: Rounds = {waiting: [] for waiting in WAITING}
     for _ in range(rounds):
         for kiosks, measured in found.items():
             with tempfile.TemporaryDirectory(prefix="bench-", dir="data") as name:
-                floors.append(floor(Path(name), count))
-                measured.append(ours(Path(name), kiosks, count // kiosks))
+                floors.append(sqlite_floor(Path(name), count))
+                measured.append(ours(Path(name, "ours.db"), Path(name), kiosks, count // kiosks))
+    return floors, found
+
+
+def postgres(server: Server, count: int, rounds: int) -> tuple[list[float], Rounds]:
+    """Floor and ours by turns, in databases of one server."""
+    floors: list[float] = []
+    found: Rounds = {waiting: [] for waiting in WAITING}
+    for _ in range(rounds):
+        for kiosks, measured in found.items():
+            with tempfile.TemporaryDirectory(prefix="bench-", dir="data") as name:
+                with server.database() as url:
+                    floors.append(postgres_floor(url, count))
+                with server.database() as url:
+                    measured.append(ours(url, Path(name), kiosks, count // kiosks))
+    return floors, found
+
+
+def told(floor_name: str, floors: list[float], found: Rounds) -> None:
+    """The medians of the rounds."""
     raw = statistics.median(floors)
-    print(f"raw SQLite insert at FULL, one a commit          {raw:8.0f}/s")
+    print(f"{floor_name:<49}{raw:8.0f}/s")
     for kiosks, measured in found.items():
         rate, median, p99 = (statistics.median(values) for values in zip(*measured, strict=True))
         print(
             f"scan accepted and durable, {kiosks:2} waiting at once {rate:8.0f}/s"
             f"   {rate / raw:5.2f} of the floor   p50 {median:6.2f} ms   p99 {p99:6.2f} ms"
         )
+
+
+def main(count: int = 2000, rounds: int = 3) -> int:
+    """Measure both databases, and print the medians."""
+    told("raw SQLite insert at FULL, one a commit", *sqlite(count, rounds))
+    with running() as server:
+        told("raw psycopg insert into PostgreSQL, one a commit", *postgres(server, count, rounds))
     return 0
 
 
