@@ -1,8 +1,8 @@
 """What durability costs: scans accepted and durable by the store, against the least that can be done.
 
-On SQLite and on PostgreSQL, each beside a floor of its own: one raw insert (`synchronous=FULL`; psycopg), one commit each, in
-this process and on this disk. Ours decodes the fact, checks its place in its kiosk's chain, seals the row, and indexes it by every subject it names. Many kiosks wait
-at once, so that they share commits; alone, each waits for its own.
+On SQLite and on PostgreSQL, each beside a floor of its own: one raw insert (`synchronous=FULL`; psycopg), one commit each,
+in this process and on this disk. Ours decodes the fact, checks its place in its kiosk's chain, seals the row, and indexes
+it by every subject it names. Many kiosks wait at once, so that they share commits; alone, each waits for its own.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from checkpoint.core.facts import Fact, Scanned, Shown, decode, encode, uuid7
 from checkpoint.store import Entry, Store
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-from tests.postgres import Server, running  # noqa: E402 - the tests' server is the one that is there
+from tests.postgres import Server, running
 
 AT = datetime(2026, 5, 1, tzinfo=UTC)
 

@@ -36,5 +36,5 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
         yield Place("sqlite", tmp_path, tmp_path / "checkpoint.db")
         return
     server: Server = request.getfixturevalue("postgres")
-    with server.database() as url:
+    with server.room() as url:
         yield Place("postgresql", tmp_path, url)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -25,8 +24,8 @@ from checkpoint.core.facts import (
 )
 from checkpoint.core.track import Fix
 from checkpoint.intake import Answer, FixesTaken, Intake, Refused
-from checkpoint.store import Store
 from tests.ground import T0, Still
+from tests.places import Place
 from tests.witness import PASS, PLATE, FakeKiosk, fact
 
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
@@ -36,9 +35,9 @@ OTHER = "沪A00001"
 class House:
     """A store, its intake, and one enrolled kiosk."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, place: Place) -> None:
         self.clock = Still()
-        self.store = Store.open(folder / "checkpoint.db", self.clock)
+        self.store = place.open(self.clock)
         self.noticed: list[str] = []
         self.intake = Intake(self.store, self.clock, self._note)
         self.kiosk = self.enrolled("sampling-1")
@@ -62,8 +61,8 @@ class House:
 
 
 @pytest.fixture
-def house(tmp_path: Path) -> Iterator[House]:
-    house = House(tmp_path)
+def house(place: Place) -> Iterator[House]:
+    house = House(place)
     yield house
     house.store.close()
 
@@ -374,10 +373,10 @@ def test_a_fix_of_the_future_is_kept_apart_to_the_second(house: House) -> None:
     assert [s.why for s in house.store.strangers()] == ["in-the-future"]
 
 
-@pytest.mark.parametrize("place", [{"lat": float("nan")}, {"lon": float("inf")}, {"lat": 91.0}, {"lon": -180.5}])
-def test_a_place_that_is_not_on_earth_is_set_aside(house: House, place: dict[str, Any]) -> None:
+@pytest.mark.parametrize("spot", [{"lat": float("nan")}, {"lon": float("inf")}, {"lat": 91.0}, {"lon": -180.5}])
+def test_a_place_that_is_not_on_earth_is_set_aside(house: House, spot: dict[str, Any]) -> None:
     house.intake.record(bound("d-1", PLATE, -5))
-    assert house.intake.take_fixes([fix(0, **place), fix(1)]) == FixesTaken(new=1, strange=1)
+    assert house.intake.take_fixes([fix(0, **spot), fix(1)]) == FixesTaken(new=1, strange=1)
     assert [a.why for a in house.store.aside()] == ["no-such-place"]
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
-from pathlib import Path
 from time import monotonic
 from typing import Any
 
@@ -36,9 +35,9 @@ from checkpoint.core.facts import (
 from checkpoint.core.journey import View
 from checkpoint.core.track import Fix
 from checkpoint.core.verdict import Finding, Judgement
-from checkpoint.store import Store
 from checkpoint.watch import Watch
 from tests.ground import LOOP, T0, Still, publish
+from tests.places import Place
 from tests.witness import PLATE, fact
 
 MINUTE, HOUR, SECOND = timedelta(minutes=1), timedelta(hours=1), timedelta(seconds=1)
@@ -49,10 +48,10 @@ PERSON = "p-1"
 class Yard:
     """A store, a watch over it, and trucks that load at the depot and drive north along the line."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, place: Place) -> None:
+        self.place = place
         self.clock = Still()
-        self.store = Store.open(folder / "checkpoint.db", self.clock)
+        self.store = place.open(self.clock)
         publish(self.store)
         self.published: list[tuple[str, dict[str, Any]]] = []
         self.watch = self.new_watch()
@@ -63,7 +62,7 @@ class Yard:
 
     def restart(self) -> None:
         self.store.close()
-        self.store = Store.open(self.folder / "checkpoint.db", self.clock)
+        self.store = self.place.open(self.clock)
         self.watch = self.new_watch()
 
     def tell(self, what: What, at: datetime | None = None, station: str = "", name: str = "") -> str:
@@ -131,8 +130,8 @@ class Yard:
 
 
 @pytest.fixture
-def yard(tmp_path: Path) -> Iterator[Yard]:
-    yard = Yard(tmp_path)
+def yard(place: Place) -> Iterator[Yard]:
+    yard = Yard(place)
     yield yard
     yard.watch.stop()
     yard.store.close()
