@@ -26,7 +26,7 @@ from tests.ground import publish
 from tests.nursery import Nursery, nursery
 from tests.places import Place
 from tests.seeds import rounds, seeds
-from tests.server import free_port
+from tests.server import PASSWORD, free_port
 
 CLIENTS = 4
 PATIENCE_S = 60.0
@@ -133,7 +133,7 @@ def killed(place: Place, begun: Nursery, kills: int) -> None:
         "CHECKPOINT_DATA": str(place.folder),
         "CHECKPOINT_DATABASE": str(place.where),
         "CHECKPOINT_PORT": str(port),
-        "CHECKPOINT_FIRST_PASSWORD": "x",
+        "CHECKPOINT_FIRST_PASSWORD": PASSWORD,
         "CHECKPOINT_HEADROOM_MB": "0",
     }
     store = place.open(utc_now)

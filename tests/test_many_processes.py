@@ -31,7 +31,7 @@ from tests.nursery import Nursery, nursery
 from tests.places import Place
 from tests.postgres import Server
 from tests.seeds import rounds
-from tests.server import free_port
+from tests.server import PASSWORD, free_port
 from tests.witness import FakeKiosk, fact
 
 PATIENCE_S = 30.0
@@ -226,7 +226,7 @@ class Servers:
             "CHECKPOINT_DATA": str(self.place.folder),
             "CHECKPOINT_DATABASE": str(self.place.where),
             "CHECKPOINT_PORT": str(port),
-            "CHECKPOINT_FIRST_PASSWORD": "test-pass-word",
+            "CHECKPOINT_FIRST_PASSWORD": PASSWORD,
         }
         pid = self.begun.begin(settings, self.place.folder / f"server-{port}.log")
         self.ports[pid] = port
@@ -334,7 +334,7 @@ def test_a_scan_told_to_one_server_reaches_a_board_that_another_shows(shared: Pl
     with servers_on(shared, 2) as servers:
         ports = list(servers.ports.values())
         signed_in = httpx.post(
-            f"http://127.0.0.1:{ports[0]}/api/v1/session", json={"role": "coordinator", "password": "test-pass-word"}
+            f"http://127.0.0.1:{ports[0]}/api/v1/session", json={"account": "coordinator", "passphrase": PASSWORD}
         )
         heard: list[tuple[int, str, str]] = []
         streams = [threading.Thread(target=_listen, args=(port, signed_in.json()["token"], heard), daemon=True) for port in ports]
