@@ -17,11 +17,10 @@ import time
 import traceback
 from collections.abc import Callable, Sequence
 from contextvars import ContextVar
-from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network, ip_address
 from time import perf_counter
 from types import TracebackType
-from typing import Final
+from typing import Final, NamedTuple
 
 from pythonjsonlogger.core import RESERVED_ATTRS
 from pythonjsonlogger.json import JsonFormatter
@@ -121,8 +120,7 @@ class _Json(JsonFormatter):
 # -- requests -----------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, kw_only=True)
-class Answered:
+class Answered(NamedTuple):
     """One request as it is logged and counted. `status` 0: the one who asked went away before an answer began."""
 
     method: str
@@ -157,6 +155,7 @@ class Logged:
         seen: Callable[[Answered], None] | None = None,
     ) -> None:
         self.app, self.proxies, self.quiet, self.seen = app, proxies, quiet, seen
+        self._warned = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -166,6 +165,9 @@ class Logged:
         number = ""
         if self.proxies and scope["client"] is not None and is_within(scope["client"][0], self.proxies):
             number = self._introduced(scope)
+        elif not self._warned and any(name == b"x-forwarded-for" for name, _ in scope["headers"]):
+            self._warned = True
+            _log.warning("a proxy that CHECKPOINT_PROXIES does not name speaks for others, and is not believed")
         number = number or secrets.token_hex(8)
         header, status, begun = (b"x-request-id", number.encode()), 0, perf_counter()
         scope.setdefault("state", {})["request_id"] = number

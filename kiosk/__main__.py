@@ -18,12 +18,13 @@ from checkpoint.logs import log_to_stderr
 from checkpoint.process import Process
 from checkpoint.tls import Certificate
 from checkpoint.ui import Texts, pick_language, texts
+from checkpoint.wire import Wire
 from kiosk import scanner
 from kiosk.app import create_app
 from kiosk.link import NotEnrolled
 from kiosk.outbox import RESERVE_BYTES
 from kiosk.station import Kiosk, open_kiosk
-from kiosk.web.guard import LOCAL_NAMES
+from kiosk.web.guard import HEADERS, LOCAL_NAMES
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -97,9 +98,13 @@ def _serve(data: Path, host: str, port: int, server: str, config: Config, t: Tex
         own = config.tls_certificate and config.tls_key and Certificate(config.tls_certificate, config.tls_key)
         scheme = "https" if own else "http"
         _say(t("kiosk.cli.at", url=f"{scheme}://localhost:{listener.getsockname()[1]}"))
+        wire = Wire(headers=[(name.lower().encode(), value.encode()) for name, value in HEADERS.items()])
         Process(
             uvicorn.Config(
                 app,
+                http=wire.protocol(),
+                callback_notify=wire.swept,
+                timeout_notify=1,
                 log_config=None,
                 access_log=False,
                 lifespan="on",

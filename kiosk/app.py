@@ -175,7 +175,8 @@ async def _page(request: Request) -> Response:
     asked = request.query_params.get("lang")
     if asked in LANGUAGES:
         response: Response = RedirectResponse("/", status_code=303)
-        response.set_cookie(LANGUAGE_COOKIE, asked, max_age=365 * 86400, samesite="strict", httponly=True)
+        secure = request.url.scheme == "https"
+        response.set_cookie(LANGUAGE_COOKIE, asked, max_age=365 * 86400, samesite="strict", httponly=True, secure=secure)
         return response
     kiosk, lang = _kiosk(request), _language(request)
 

@@ -16,11 +16,13 @@ import pytest
 from PIL import Image
 from starlette.testclient import TestClient
 
+from checkpoint.headers import HSTS
 from checkpoint.version import VERSION
 from kiosk.app import create_app
 from kiosk.scanner import MAX_BYTES
 from kiosk.station import open_kiosk
 from tests.ground import Still
+from tests.observatory import FULL_MARKS, WITHOUT_COOKIES, score
 from tests.station import PIN, Ground, ground, jpeg, picture
 
 ROOT = Path(__file__).parent.parent
@@ -36,6 +38,30 @@ def g(tmp_path: Path) -> Iterator[Ground]:
 def page(g: Ground) -> Iterator[TestClient]:
     with TestClient(create_app(g.kiosk, start_link=False), base_url="http://localhost:8100") as found:
         yield found
+
+
+def test_every_answer_of_the_page_has_what_a_grader_asks_for(
+    page: TestClient, g: Ground, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """But for https for ever: this page is the machine's own, and `localhost` is everybody's."""
+    asked = [page.get("/?lang=en", follow_redirects=False), page.post("/do", content=b"{"), page.delete("/do")]
+    asked += [page.get(path) for path in ("/", "/screen", "/livez", "/nowhere", "/static/tokens.css", "/static/kiosk/kiosk.css")]
+    asked.append(page.get("/", headers={"host": "evil.example"}))
+
+    def broken() -> None:
+        raise RuntimeError
+
+    monkeypatch.setattr(g.kiosk.desk, "screen", broken)
+    asked.append(page.get("/screen"))
+    assert {answer.status_code for answer in asked} == {200, 303, 400, 403, 404, 405, 500}
+    for answer in asked:
+        headers = [*answer.headers.multi_items(), ("Strict-Transport-Security", HSTS)]
+        headers = [(name, f"{value}; Secure" if name == "set-cookie" else value) for name, value in headers]
+        points, marks = score(headers)
+        assert points == (FULL_MARKS if "set-cookie" in answer.headers else WITHOUT_COOKIES), (answer.url, marks)
+        assert answer.headers["cross-origin-embedder-policy"] == "require-corp"
+        assert answer.headers["cache-control"] == "no-store"
+        assert "server" not in answer.headers
 
 
 @pytest.mark.parametrize("host", ["localhost:8100", "127.0.0.1:8100", "[::1]:8100", "LOCALHOST"])

@@ -67,7 +67,7 @@ HOUSE: dict[str, set[str]] = {
     },
     "kiosk": {
         "checkpoint.config", "checkpoint.core", "checkpoint.decoders", "checkpoint.headroom",
-        "checkpoint.logs", "checkpoint.process", "checkpoint.tls", "checkpoint.ui",
+        "checkpoint.logs", "checkpoint.process", "checkpoint.tls", "checkpoint.wire", "checkpoint.ui",
         "kiosk",
         "starlette", "uvicorn", "peewee", "playhouse", "apsw", "pyzbar", "PIL", "httpx", "jinja2", "markupsafe", "cryptography",
     },

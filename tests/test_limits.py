@@ -17,6 +17,7 @@ from checkpoint.web.limits import GUESSES, HELP, ORDINARY, STATIONS, STREAMS_EAC
 from checkpoint.web.routes import TABLE
 from tests.desk import BASE, Desk, desk
 from tests.fleet import Fleet
+from tests.server import served
 from tests.test_access import client_as
 
 SLOW = Rate("slow", 3, 0.5)
@@ -262,3 +263,19 @@ def test_beyond_a_number_nobody_even_waits(monkeypatch: pytest.MonkeyPatch) -> N
         await work()
 
     asyncio.run(play())
+
+
+# -- as it runs in earnest ------------------------------------------------------------------------------------------------
+
+
+def test_a_real_server_has_bounds_and_names(tmp_path: Path) -> None:
+    with served(tmp_path) as server, httpx.Client(base_url=server.address) as client:
+        assert {client.get("/livez", headers={"host": host}).status_code for host in ("localhost", "evil.example")} == {200, 421}
+        # A proxy that nobody told it of: its callers share one bucket.
+        through = {"x-forwarded-for": "203.0.113.9"}
+        answers = [client.post("/api/v1/session", json={}, headers=through) for _ in range(GUESSES.burst + 5)]
+        refused = [answer for answer in answers if answer.status_code == 429]
+        assert refused
+        assert all(answer.headers["retry-after"] for answer in refused)
+        assert client.post("/api/v1/session", json={}).status_code == 400
+    assert (tmp_path / "server.log").read_text().count("CHECKPOINT_PROXIES") == 1, "and it says so, once"

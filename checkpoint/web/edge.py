@@ -7,6 +7,7 @@ owns and points at our address (DNS rebinding) would otherwise make their page o
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
@@ -53,6 +54,7 @@ class Called:
         return bool(name) and scope.get("server") is not None and _same_address(name, scope["server"][0])
 
 
+@lru_cache(256)  # asked for every request, and nearly always of the same name
 def name_of(host: str) -> str:
     """A Host header's name in small letters, without its port and brackets; empty when it is no host at all."""
     try:

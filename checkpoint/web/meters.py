@@ -7,11 +7,13 @@ when it is wanted, so that nothing is counted twice and nothing on the way of a 
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import Counter as Count
 from collections.abc import Iterable
+from itertools import accumulate
 from typing import TYPE_CHECKING, Final
 
-from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector, generate_latest
+from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, InfoMetricFamily, Metric
 from prometheus_client.registry import Collector
 
@@ -28,37 +30,57 @@ _Samples = Iterable[tuple[tuple[str, ...], float]]
 
 
 class Meters:
-    """The meters of one server."""
+    """The meters of one server. Requests are counted on the event loop's thread alone: no lock is wanted."""
 
     def __init__(self) -> None:
-        self._registry = CollectorRegistry()
-        ProcessCollector(registry=self._registry)
-        self._requests = Counter(
-            "checkpoint_requests", "Requests answered; status 0: the one who asked went away.",
-            ("method", "route", "status"), registry=self._registry,
-        )  # fmt: skip
-        self._seconds = Histogram(
-            "checkpoint_request_seconds", "How long answers took, whole.",
-            ("method", "route"), buckets=_BOUNDS_S, registry=self._registry,
-        )  # fmt: skip
-        # A label is looked up once: the scans of a morning all have the same.
-        self._of: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
+        self._process = CollectorRegistry()
+        ProcessCollector(registry=self._process)
+        self._requests: dict[tuple[str, str, int], _Timed] = {}
 
     def answered(self, request: Answered) -> None:
         """One request is over."""
         key = request.method, request.route, request.status
-        found = self._of.get(key)
-        if found is None:
-            found = self._of[key] = (
-                self._requests.labels(request.method, request.route, str(request.status)),
-                self._seconds.labels(request.method, request.route),
-            )
-        found[0].inc()
-        found[1].observe(request.seconds)
+        timed = self._requests.get(key)
+        if timed is None:
+            timed = self._requests[key] = _Timed()
+        timed.seconds += request.seconds
+        timed.counts[bisect_left(_BOUNDS_S, request.seconds)] += 1
 
     def text(self, house: House) -> bytes:
         """All of it. Blocks: call it in a thread."""
-        return generate_latest(self._registry) + generate_latest(_House(house))
+        registry = CollectorRegistry()
+        registry.register(_Requests(self._requests.copy()))
+        registry.register(_House(house))
+        return generate_latest(self._process) + generate_latest(registry)
+
+
+class _Timed:
+    """How often one kind of request was answered within each bound, and how long all of them took."""
+
+    __slots__ = ("counts", "seconds")
+
+    def __init__(self) -> None:
+        self.counts, self.seconds = [0] * (len(_BOUNDS_S) + 1), 0.0
+
+
+class _Requests(Collector):
+    """The requests answered."""
+
+    def __init__(self, requests: dict[tuple[str, str, int], _Timed]) -> None:
+        self._requests = requests
+
+    def collect(self) -> Iterable[Metric]:
+        """Counts, and how long they took."""
+        counted = [((m, route, str(status)), float(sum(t.counts))) for (m, route, status), t in self._requests.items()]
+        help_ = "Requests answered; status 0: the one who asked went away."
+        yield _counter("checkpoint_requests", help_, ("method", "route", "status"), counted)
+        family = HistogramMetricFamily(
+            "checkpoint_request_seconds", "How long answers took, whole.", labels=("method", "route", "status")
+        )
+        for (method, route, status), timed in self._requests.items():
+            within = zip((*map(str, _BOUNDS_S), "+Inf"), accumulate(timed.counts), strict=True)
+            family.add_metric((method, route, str(status)), buckets=list(within), sum_value=timed.seconds)
+        yield family
 
 
 class _House(Collector):
@@ -110,6 +132,8 @@ class _House(Collector):
             open_now.update((w.raised.finding, w.colour) for w in look.view.warnings if w.open)
         yield _gauge("checkpoint_warnings_open", "Warnings open.", ("kind", "colour"), list(open_now.items()))
         yield _gauge("checkpoint_vehicles_watched", "Vehicles under way.", (), [((), len(watch.looks()))])
+        elected = float(self._house.store.election.elected())
+        yield _gauge("checkpoint_elected", "Whether this process is the one that tells.", (), [((), elected)])
         yield _gauge("checkpoint_watch_running", "Whether the watch runs here.", (), [((), float(pulse.running))])
         yield _gauge("checkpoint_watch_age_seconds", "Since its last good round.", (), [((), pulse.age_s)])
         behind = max(self._house.store.last_number() - pulse.read_to, 0)

@@ -7,12 +7,14 @@ page. Programs that are no browsers send neither Origin nor Sec-Fetch-Site; they
 
 from __future__ import annotations
 
+import logging
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.responses import PlainTextResponse
+from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+log = logging.getLogger(__name__)
 LOCAL_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 POLICY = "; ".join(
     (
@@ -29,6 +31,7 @@ HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Embedder-Policy": "require-corp",
     "Cross-Origin-Resource-Policy": "same-origin",
+    "Cache-Control": "no-store",
 }
 
 
@@ -45,19 +48,28 @@ class Guard:
             await self.app(scope, receive, send)
             return
 
+        begun = False
+
         async def sending(message: Message) -> None:
+            nonlocal begun
             if message["type"] == "http.response.start":
+                begun = True
                 headers = MutableHeaders(scope=message)
                 for name, value in HEADERS.items():
                     headers.setdefault(name, value)
-                headers.setdefault("Cache-Control", "no-store")
             await send(message)
 
         refusal = self._refusal(scope["method"], Headers(scope=scope))
         if refusal:
             await PlainTextResponse(refusal, status_code=403)(scope, receive, sending)
-        else:
+            return
+        try:
             await self.app(scope, receive, sending)
+        except Exception:
+            if begun:
+                raise
+            log.exception("a mistake of ours")
+            await Response(status_code=500)(scope, receive, sending)
 
     def _refusal(self, method: str, headers: Headers) -> str:
         host = headers.get("host", "")
