@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 import subprocess
 import sys
 import threading
@@ -125,16 +127,23 @@ def test_who_finds_the_database_held_is_told_when_to_come_again_and_nothing_is_l
     assert len(store.strangers()) == 1
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def own_server() -> Iterator[Server]:
     """A PostgreSQL server that a test may stop."""
     with running() as server:
         yield server
 
 
-def test_a_database_server_that_is_gone_is_said_to_be_so_and_found_again(tmp_path: Path, own_server: Server) -> None:
+@pytest.fixture
+def url(own_server: Server) -> Iterator[str]:
+    """A database there."""
+    with own_server.database() as url:
+        yield url
+
+
+def test_a_database_server_that_is_gone_is_said_to_be_so_and_found_again(tmp_path: Path, own_server: Server, url: str) -> None:
     clock = Still()
-    store = Store.open(own_server.url(), clock, key_folder=tmp_path)
+    store = Store.open(url, clock, key_folder=tmp_path)
     publish(store)
     kiosk = enrolled(store, "k")
     links = [kiosk.tell(f"k-{i}", T0, station="panqiao") for i in range(3)]
@@ -154,6 +163,48 @@ def test_a_database_server_that_is_gone_is_said_to_be_so_and_found_again(tmp_pat
     assert [r.fact.id for r in store.facts_after(0, 100) if r.fact.witness == kiosk.witness] == ["k-0", "k-1", "k-2"]
     assert store.verify().ok
     store.close()
+
+
+def test_while_a_database_server_hangs_the_process_still_answers_and_goes_on_when_it_does(
+    tmp_path: Path, own_server: Server, url: str
+) -> None:
+    store = Store.open(url, Still(), key_folder=tmp_path)
+    publish(store)
+    kiosk = enrolled(store, "k")
+    body = kiosk.body(kiosk.tell("k-0", T0, station="panqiao"))
+    answers: list[int] = []
+    with serving(create_app(store, store.now)) as address:
+
+        def send() -> None:
+            with httpx.Client(base_url=address, timeout=60) as client:
+                answers.append(until_taken(client, "k", body).status_code)
+
+        with stopped(own_server):
+            sending = [threading.Thread(target=send) for _ in range(4)]
+            for thread in sending:
+                thread.start()
+            for _ in range(5):
+                assert httpx.get(f"{address}/livez", timeout=10).status_code == 200
+            assert answers == []
+        for thread in sending:
+            thread.join(60)
+    assert answers == [200] * 4
+    assert store.verify().ok
+    store.close()
+
+
+@contextmanager
+def stopped(server: Server) -> Iterator[None]:
+    """All processes of a PostgreSQL server stand still for as long as the block lasts."""
+    children = Path(f"/proc/{server.process.pid}/task/{server.process.pid}/children").read_text().split()
+    pids = [server.process.pid, *map(int, children)]
+    for pid in pids:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for pid in pids:
+            os.kill(pid, signal.SIGCONT)
 
 
 def test_another_process_that_does_not_stop_writing_is_waited_for_and_then_told_of(

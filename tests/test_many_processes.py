@@ -107,6 +107,19 @@ def test_one_is_elected_and_another_when_it_steps_down_or_its_session_ends(share
     assert not (one.election.elected() and other.election.elected())
 
 
+def test_of_two_servers_on_one_file_the_second_waits_until_the_first_has_ended(tmp_path: Path) -> None:
+    first, second = (Store.open(tmp_path / "checkpoint.db", Still()) for _ in range(2))
+    called: list[str] = []
+    assert second.election.elected(), "who only looks has nobody beside"
+    first.election.start(lambda: None)
+    second.election.start(lambda: called.append("elected"))
+    assert (first.election.elected(), second.election.elected()) == (True, False)
+    first.close()
+    until(second.election.elected, "the second is elected")
+    assert called == ["elected"]
+    second.close()
+
+
 def test_an_elected_session_that_is_silent_is_ended_by_the_server(
     shared: Place, two: tuple[Store, Store], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -47,7 +47,7 @@ from checkpoint.store.room import Headroom, Room
 from checkpoint.store.rotation import Standing, encrypt_anew, standing
 from checkpoint.store.seals import seal_anew
 from checkpoint.store.signals import RECORD, SharedSignals, Signals
-from checkpoint.store.sqlite import open_sqlite
+from checkpoint.store.sqlite import Sqlite, open_sqlite
 from checkpoint.store.tally import Tally
 from checkpoint.store.traces import Trace, Traces
 from checkpoint.store.turns import SharedTurns, Turns
@@ -102,6 +102,14 @@ class Taken(NamedTuple):
     head: Head | None
 
 
+def _among(database: Database) -> tuple[Signals, Election | SharedElection, Turns]:
+    """What processes of one database have to settle among themselves."""
+    if isinstance(database, Postgres):
+        return SharedSignals(database), SharedElection(database), SharedTurns(database)
+    assert isinstance(database, Sqlite)
+    return Signals(), Election(database.beside("elected")), Turns()
+
+
 class Store:
     """Ledger, positions and registry of one installation, open. Made by `Store.open`."""
 
@@ -112,9 +120,7 @@ class Store:
         self.headroom = headroom
         self._db = database
         self.tally = Tally()
-        self.signals = SharedSignals(database) if isinstance(database, Postgres) else Signals()
-        self.election = SharedElection(database) if isinstance(database, Postgres) else Election()
-        self.turns = SharedTurns(database) if isinstance(database, Postgres) else Turns()
+        self.signals, self.election, self.turns = _among(database)
         self._writer = Writer(self._db, headroom, self.tally)
         try:
             self._writer.do(lambda: migrations.migrate(self._db, now()))
@@ -187,6 +193,11 @@ class Store:
         self._writer.stop()
         self.signals.close()
         self._db.close_all()
+
+    @property
+    def far(self) -> bool:
+        """Whether even a quick question waits on another program, and must not be asked where nobody may wait."""
+        return isinstance(self._db, Postgres)
 
     def room(self) -> Room:
         """How much room there is on the disk, and what is not taken in now for want of it."""

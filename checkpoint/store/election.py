@@ -5,16 +5,21 @@ that it lives. One that dies loses session and lock at once. One that hangs is s
 silent for `SILENT_S`: with it goes the lock, and another has it within a second. A process takes itself for elected only as
 long as its last sign of life was answered less than `SURE_S` ago, so that it stops before another begins.
 
+On SQLite there is one server. Should somebody begin a second one on the same file, the first holds a file beside it locked, and
+the second does nothing of this until the first has ended.
+
 That is a courtesy, not a proof: a process may be stopped between asking and doing. What must not be done twice is fenced where
 it is written (`Store.tell`).
 """
 
 from __future__ import annotations
 
+import fcntl
 import logging
 import os
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from time import monotonic
 from typing import Any
 
@@ -32,20 +37,59 @@ SURE_S = 4.0
 
 
 class Election:
-    """Where there is one process, it is elected."""
+    """The election on a SQLite file; who has not started is elected, for there is nobody else."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._held: int | None = None
+        self._waits = False
+        self._ending = threading.Event()
+        self._thread: threading.Thread | None = None
 
     def start(self, elected: Callable[[], None]) -> None:
-        """Stand for election; `elected` is called, on another thread, when this process is."""
+        """Stand for election; `elected` is called, on another thread, when this process is later than at once."""
+        if self._thread is not None or self._held is not None or self._lock():
+            return
+        log.error("another server runs on this database: this one tells of no warnings and does no chores until that one ends")
+        self._waits = True
+        self._ending.clear()
+        self._thread = threading.Thread(target=self._wait, args=(elected,), name="election", daemon=True)
+        self._thread.start()
 
     def stop(self) -> None:
         """Step down, so that another need not wait."""
+        self._ending.set()
+        if self._thread is not None:
+            self._thread.join()
+            self._thread = None
+        if self._held is not None:
+            os.close(self._held)
+            self._held = None
+        self._waits = False
 
     def elected(self) -> bool:
         """Whether it is this process, now."""
+        return not self._waits
+
+    def _wait(self, elected: Callable[[], None]) -> None:
+        while not self._ending.wait(BEAT_S):
+            if self._lock():
+                self._waits = False
+                elected()
+                return
+
+    def _lock(self) -> bool:
+        handle = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            os.close(handle)
+            return False
+        self._held = handle
         return True
 
 
-class SharedElection(Election):
+class SharedElection:
     """An election among the processes of one PostgreSQL database. Who has not started, or was stopped, is not elected."""
 
     def __init__(self, database: Postgres) -> None:
@@ -56,7 +100,8 @@ class SharedElection(Election):
         self._thread: threading.Thread | None = None
 
     def start(self, elected: Callable[[], None]) -> None:
-        """Stand for election; returns when it is known whether this process was elected at once."""
+        """Stand for election; returns when it is known whether this process was elected at once. `elected` is called, on
+        another thread, whenever it is."""
         if self._thread is None:
             asked = threading.Event()
             self._ending.clear()

@@ -41,6 +41,10 @@ class Sqlite(Database, APSWDatabase):  # type: ignore[misc]
         self._opened_lock = threading.Lock()
         super().__init__(str(path), pragmas=_PRAGMAS, timeout=BUSY_TIMEOUT_S)
 
+    def beside(self, name: str) -> Path:
+        """The path of a file beside the database's own."""
+        return self._path.with_name(f"{self._path.name}.{name}")
+
     def _connect(self) -> Any:
         connection = super()._connect()
         connection.execute("PRAGMA query_only=1")
