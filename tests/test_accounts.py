@@ -400,6 +400,13 @@ def test_a_passkey_needs_https_and_a_name(address: str, possible: bool) -> None:
     assert passkeys.possible(address) is possible
 
 
+def test_a_browser_leaves_out_the_port_that_goes_without_saying() -> None:
+    said = [
+        passkeys.origin_of(each) for each in ("https://Loop.example:443", "http://localhost:80/", "https://loop.example:8443")
+    ]
+    assert said == ["https://loop.example", "http://localhost", "https://loop.example:8443"]
+
+
 @pytest.mark.parametrize(
     "answer", [{}, {"id": 7}, {"id": "x", "response": {}}, {"id": "cred", "rawId": "!", "response": "x", "type": 1}]
 )

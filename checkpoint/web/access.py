@@ -184,7 +184,7 @@ def is_fresh(caller: Caller, house: House) -> bool:
 def _page_of(request: Request) -> str:
     """The page to go back to once it is clear who is there: the one asked for, or the one that the button stands on."""
     if request.method == "GET":
-        return request.url.path
+        return f"{request.url.path}?{request.url.query}" if request.url.query else request.url.path
     parts = urlsplit(request.headers.get("referer", ""))
     return parts.path if parts.netloc == request.headers.get("host", "") and parts.path.startswith("/") else "/"
 

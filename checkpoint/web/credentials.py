@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from checkpoint.web import factors, passkeys, passphrases
 from checkpoint.web.access import Caller, digest
-from checkpoint.web.signing import ANSWER_WITHIN, GUARDED, Refused, renew
+from checkpoint.web.signing import ANSWER_WITHIN, GUARDED, Refused, owes_a_proof, renew
 
 if TYPE_CHECKING:
     from checkpoint.store.registry import Account
@@ -49,7 +49,8 @@ def changed(house: House, caller: Caller, account: Account, what: str, detail: s
     registry.end_sessions(account.id, but=caller.session)
     if caller.way != "cookie":
         return ""
-    limited = house.second_factor and account.role in GUARDED and not registry.factors(account.id)
+    now_held = registry.account(account.id) or account
+    limited = owes_a_proof(house, now_held, [factor.kind for factor in registry.factors(account.id)])
     try:
         return renew(house, caller, proved=house.now(), limited=limited)
     except Refused:

@@ -58,9 +58,15 @@ def possible(public_url: str) -> bool:
 
 def _server(public_url: str) -> Fido2Server:
     parts = urlsplit(public_url)
-    origin = f"{parts.scheme}://{parts.netloc}"
     rp = PublicKeyCredentialRpEntity(name="Checkpoint", id=parts.hostname or "")
-    return Fido2Server(rp, verify_origin=lambda given: given == origin)
+    return Fido2Server(rp, verify_origin=lambda given: given == origin_of(public_url))
+
+
+def origin_of(public_url: str) -> str:
+    """How a browser calls the place of an address: in small letters, and without the port that goes without saying."""
+    parts = urlsplit(public_url)
+    port = "" if parts.port in (None, {"https": 443, "http": 80}.get(parts.scheme)) else f":{parts.port}"
+    return f"{parts.scheme}://{parts.hostname}{port}"
 
 
 def _plain(options: CredentialCreationOptions | CredentialRequestOptions) -> dict[str, Any]:

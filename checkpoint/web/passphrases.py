@@ -13,7 +13,7 @@ import secrets
 import unicodedata
 from collections.abc import Iterable
 from functools import cache
-from threading import Lock
+from threading import BoundedSemaphore, Lock
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerifyMismatchError
@@ -33,6 +33,8 @@ PRODUCT = (
 )  # fmt: skip
 _HASHER = PasswordHasher()
 _ESTIMATING = Lock()
+# Each hash takes 64 MiB for a moment: so many at once, and the others wait.
+_HASHING = BoundedSemaphore(4)
 
 
 class Unfit(ValueError):
@@ -109,13 +111,16 @@ def _common() -> frozenset[str]:
 
 def hashed(passphrase: str) -> str:
     """A passphrase as it is kept (argon2id). Slow by intent: call it in a thread."""
-    return _HASHER.hash(normal(passphrase))
+    with _HASHING:
+        return _HASHER.hash(normal(passphrase))
 
 
 def fits(passphrase: str, held: str) -> bool:
     """Whether this is the passphrase of that hash; for none (""), as slow a no. Slow by intent: call it in a thread."""
+    held_or_none = held or _nobodys()
     try:
-        return _HASHER.verify(held or _nobodys(), normal(passphrase[:MOST_TYPED])) and bool(held)
+        with _HASHING:
+            return _HASHER.verify(held_or_none, normal(passphrase[:MOST_TYPED])) and bool(held)
     except (VerifyMismatchError, InvalidHashError):
         return False
 

@@ -102,26 +102,26 @@ def by_code(house: House, ticket: str, code: str, visitor: Visitor) -> Admitted:
     account = registry.account(asked.account) if asked is not None else None
     if account is None or account.disabled_at is not None:
         raise Refused("late")
-    strength = check_code(house, account, code, visitor.address)
+    strength = check_code(house, account, code, visitor)
     registry.take_challenge(digest(ticket), "code")
     held = registry.factors(account.id)
     way = "recovery" if strength == factors.BY_RECOVERY else "code"
     return _admit(house, account, strength, {factor.kind for factor in held}, visitor, way)
 
 
-def check_code(house: House, account: Account, code: str, address: str) -> int:
+def check_code(house: House, account: Account, code: str, visitor: Visitor) -> int:
     """How strong a proof this code is, used up. Raises `Refused`."""
-    registry, counts = house.store.registry, at_the_code(account.id)
+    registry, counts = house.store.registry, at_the_code(account.id, _browser(house, account, visitor))
     _wait(house, counts)
     if factors.code_fits(registry, registry.factors(account.id), code, house.wall()):
         strength = factors.BY_CODE
     elif registry.use_recovery_code(account.id, factors.recovery_hash(code)):
         strength = factors.BY_RECOVERY
         left = registry.recovery_codes_left(account.id)
-        registry.audit("recovery-code-used", account=account.id, actor=account.id, address=address, detail=str(left))
+        registry.audit("recovery-code-used", account=account.id, actor=account.id, address=visitor.address, detail=str(left))
     else:
         house.guessing.failed(counts)
-        registry.audit("code-failed", account=account.id, address=address)
+        registry.audit("code-failed", account=account.id, address=visitor.address)
         raise Refused("wrong-code")
     house.guessing.succeeded(counts)
     return strength
@@ -166,8 +166,7 @@ def check_passkey(house: House, token: str, answer: Mapping[str, Any], account: 
 
 def _admit(house: House, account: Account, strength: int, kinds: Collection[str], visitor: Visitor, way: str) -> Admitted:
     """Open the session: proved when the proof was the strongest that the account can give."""
-    registry = house.store.registry
-    limited = house.second_factor and account.role in GUARDED and not kinds
+    registry, limited = house.store.registry, owes_a_proof(house, account, kinds)
     token = open_session(
         house,
         role=account.role,
@@ -181,6 +180,12 @@ def _admit(house: House, account: Account, strength: int, kinds: Collection[str]
     )
     registry.audit("sign-in", account=account.id, actor=account.id, address=visitor.address, detail=way)
     return Admitted(token=token, known=_known(house, account, visitor), role=account.role, limited=limited)
+
+
+def owes_a_proof(house: House, account: Account, kinds: Collection[str]) -> bool:
+    """Whether an account with these factors has less than this installation asks for, and must mend that before anything else:
+    a second factor where one is required, else a passphrase that may stand alone."""
+    return not kinds and ((house.second_factor and account.role in GUARDED) or not account.stands_alone)
 
 
 def _wait(house: House, counts: tuple[Count, ...]) -> None:
@@ -229,7 +234,7 @@ def confirm(house: House, caller: Caller, visitor: Visitor, *, passphrase: str =
     """
     account, kinds = confirm_with(house, caller)
     if kinds:
-        strength = check_code(house, account, code, visitor.address)
+        strength = check_code(house, account, code, visitor)
         if strength < factors.strongest(kinds):
             raise Refused("stronger-wanted")
     else:

@@ -83,9 +83,10 @@ def at_the_door(account: str, address: str, browser: str = "") -> tuple[Count, .
     )
 
 
-def at_the_code(account: str) -> tuple[Count, ...]:
-    """What is counted when a one-time code is asked for. Who gets here knows the passphrase: all tries count together."""
-    return (Count(f"code {account}", longest=timedelta(minutes=5)),)
+def at_the_code(account: str, browser: str = "") -> tuple[Count, ...]:
+    """What is counted when a one-time code is asked for. Who gets here knows the passphrase: all tries count together, but
+    for a browser that came in before."""
+    return (Count(f"code {account} {browser}", longest=timedelta(minutes=5)),)
 
 
 class Guessing:

@@ -42,7 +42,7 @@ def network(address: str) -> str:
     try:
         found = ip_address(address.partition("%")[0])
     except ValueError:
-        return address[:40]
+        return "".join(c for c in address if c.isprintable())[:40]
     if found.version == 6 and found.ipv4_mapped is not None:
         found = found.ipv4_mapped
     return str(ip_network(f"{found}/{24 if found.version == 4 else 48}", strict=False))
