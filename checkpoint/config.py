@@ -284,7 +284,7 @@ SETTINGS: tuple[Setting, ...] = (
         name="HOSTS",
         cast=_hosts,
         default="",
-        purpose="further names by which the server may be called, with commas between; its own address and that of"
+        purpose="further names by which server or kiosk may be called, with commas between; its own address and that of"
         " `CHECKPOINT_PUBLIC_URL` need not be said",
     ),
     Setting(

@@ -37,7 +37,7 @@ from checkpoint.serving import Server
 from checkpoint.tls import Certificate
 from checkpoint.ui import LANGUAGES, texts
 from checkpoint.wire import Wire
-from tests.served import CHROMIUM, CHROMIUM_ARGS
+from tests.served import AXE, CHROMIUM, CHROMIUM_ARGS
 from tests.server import PASSWORD, clean_environment, free_port
 
 NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
@@ -303,6 +303,10 @@ def test_a_real_browser_that_installed_the_root_opens_camera_and_position(
             )
             cookie = next(c for c in context.cookies() if c["name"].startswith("__Host-"))
             assert (cookie["secure"], cookie["httpOnly"], cookie["path"]) == (True, True, "/")
+            plain = browser.new_context(bypass_csp=True, locale="zh-CN", viewport={"width": 390, "height": 800}).new_page()
+            plain.goto(near.install)
+            plain.add_script_tag(path=str(AXE))
+            assert plain.evaluate("axe.run().then(found => found.violations.map(v => v.id))") == []
             page.goto(near.kiosk)
             assert page.evaluate("isSecureContext")
             track = "navigator.mediaDevices.getUserMedia({video: true}).then(s => s.getVideoTracks()[0].readyState)"

@@ -23,7 +23,7 @@ from checkpoint.web.api import too_many
 from checkpoint.web.devices import bind_device
 from checkpoint.web.driver import AFTER_THE_PASS, Bound, bound_to, zone_of
 from checkpoint.web.house import House, house_of
-from checkpoint.web.limits import GUESSES
+from checkpoint.web.limits import LINKS
 from checkpoint.web.page import render
 from checkpoint.web.phones import kind_of
 
@@ -178,7 +178,7 @@ def _state_of(link: Link | None, asked: PhoneRequest | None, now: datetime) -> s
 
 
 ROUTES = (
-    Rule("/d/{token}", ("GET",), look, (ANYONE,), rate=GUESSES),
-    Rule("/d/{token}", ("POST",), open_link, (ANYONE,), rate=GUESSES),
-    Rule("/d/{token}/ask", ("POST",), ask, (ANYONE,), rate=GUESSES),
+    Rule("/d/{token}", ("GET",), look, (ANYONE,), rate=LINKS),
+    Rule("/d/{token}", ("POST",), open_link, (ANYONE,), rate=LINKS),
+    Rule("/d/{token}/ask", ("POST",), ask, (ANYONE,), rate=LINKS),
 )

@@ -47,6 +47,8 @@ UNBOUND = Rate("unbound devices", 120, 2)
 STATIONS = Rate("stations", 1200, 200)
 # Whatever can be guessed: passwords, links, tokens. `Throttle` slows guessing at one name, this at many.
 GUESSES = Rate("guesses", 30, 0.5)
+# A one-time link is too long to be guessed, and a mobile network puts a province of drivers behind one address.
+LINKS = Rate("links", 240, 10)
 HELP = Rate("help", 20, 0.5)
 # Of those who are turned away at the gate.
 STRANGERS = Rate("strangers", 240, 10)
