@@ -399,6 +399,8 @@ def load(environ: Mapping[str, str] | None = None) -> Config:
     data = found["data"]
     assert isinstance(data, Path)
     found["database"] = found["database"] or data / "checkpoint.db"
+    if found["backups"] is not None and isinstance(found["database"], DatabaseUrl):
+        raise Misconfigured((f"{PREFIX}BACKUPS: a PostgreSQL database is backed up by its own tools (README): leave it empty",))
     front_end = found["front_end"]
     assert isinstance(front_end, Path)
     found["front_end"] = front_end if front_end.is_absolute() else Path(sys.prefix, front_end)

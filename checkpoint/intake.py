@@ -178,19 +178,20 @@ class ToldBack(msgspec.Struct, frozen=True):
     fact: msgspec.Raw
 
 
-class NameToldBack(msgspec.Struct, frozen=True):
-    """A name that a kiosk was told and tells back, with the stamp it came with."""
+class PersonToldBack(msgspec.Struct, frozen=True):
+    """A person whom a kiosk was told and tells back, with the mark and the stamp they came with."""
 
     id: str
     name: str
     stamp: str
+    mark: Annotated[str, msgspec.Meta(pattern="^([0-9a-f]{64})?$")] = ""
 
 
 class ToldBackAll(msgspec.Struct, frozen=True):
     """What a kiosk tells back."""
 
     facts: tuple[ToldBack, ...]
-    people: tuple[NameToldBack, ...] = ()
+    people: tuple[PersonToldBack, ...] = ()
 
 
 class SentResult(msgspec.Struct, frozen=True):
@@ -363,7 +364,7 @@ class Intake:
             answers[number] = ReturnedFact(number=number, state="held" if outcome.held else "aside")
         self._noticed(_vehicles(e.fact for e, o in zip(entries.values(), outcomes, strict=True) if o.held and e.fact is not None))
         for person in back.people:
-            self._store.take_name_back(person.id, person.name, person.stamp)
+            self._store.take_person_back(person.id, person.name, person.mark, person.stamp)
         return [answers[one.number] for one in told]
 
     # -- laboratories -------------------------------------------------------------------------------------------------

@@ -197,11 +197,12 @@ class Link:
         if page.kiosk != enrolment.kiosk:
             raise LineDown("the feed is another kiosk's")
         told = [Told(one.number, bytes(one.fact), one.seq, one.prev, one.stamp) for one in page.facts]
+        people = [*page.people, *self._returning.names(page)]
         self._outbox.take(
             told,
             page.cursor,
-            people={person.id: person.name for person in [*page.people, *self._returning.names(page)]},
-            stamps={person.id: person.stamp for person in [*page.people, *self._returning.names(page)]},
+            people={person.id: person.name for person in people},
+            stamps={person.id: (person.stamp, person.mark) for person in people},
             staff=page.staff,
             issuers={issuer.key_id: issuer.public_key for issuer in page.issuers},
             complete_at=None if page.more else asked,

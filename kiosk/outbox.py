@@ -85,6 +85,7 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
     ),
     # The server's stamp under a name, with which it is told back.
     ("ALTER TABLE person ADD COLUMN stamp TEXT NOT NULL DEFAULT ''",),
+    ("ALTER TABLE person ADD COLUMN mark TEXT NOT NULL DEFAULT ''",),
 )
 
 
@@ -529,7 +530,7 @@ class Outbox:
         staff: Sequence[StaffMember],
         issuers: Mapping[str, str],
         complete_at: datetime | None,
-        stamps: Mapping[str, str] | None = None,
+        stamps: Mapping[str, tuple[str, str]] | None = None,
     ) -> None:
         """Keep a page of the feed: its facts, and the lists, which replace what was known.
 
@@ -541,8 +542,10 @@ class Outbox:
         with self._writing():
             for one in told:
                 self._received.insert(**one._asdict()).on_conflict_ignore().execute()
-            marks = stamps or {}
-            self._replace(self._person, ({"id": i, "name": n, "stamp": marks.get(i, "")} for i, n in people.items()), "name")
+            for_ = stamps or {}
+            named = ((i, n, *for_.get(i, ("", ""))) for i, n in people.items())
+            rows = ({"id": i, "name": n, "stamp": stamp, "mark": mark} for i, n, stamp, mark in named)
+            self._replace(self._person, rows, "name")
             self._replace(self._staff, (msgspec.structs.asdict(member) for member in staff), "name", "pin", "badge")
             self._replace(self._issuer, ({"key_id": k, "public_key": p} for k, p in issuers.items()))
             self.keep(cursor=str(cursor))
@@ -592,10 +595,10 @@ class Outbox:
             names = {row["id"]: self._unlocked(self._person, "name", row["id"], row["name"]) for row in self._person.select()}
             return {person: name for person, name in names.items() if name}
 
-    def stamps(self) -> dict[str, str]:
-        """The server's stamps under the names, by pseudonym."""
+    def stamps(self) -> dict[str, tuple[str, str]]:
+        """The server's stamps under the names, and its marks of the ID numbers, by pseudonym."""
         with self._lock:
-            return {row["id"]: row["stamp"] for row in self._person.select() if row["stamp"]}
+            return {row["id"]: (row["stamp"], row["mark"]) for row in self._person.select() if row["stamp"]}
 
     def staff(self) -> dict[str, StaffMember]:
         """Who may sign on, by pseudonym."""

@@ -46,9 +46,9 @@ class Returning:
             return []
         there, stamps = {person.id for person in page.people}, self._outbox.stamps()
         return [
-            Named(person, name, stamps[person])
+            Named(person, name, *stamps[person])
             for person, name in self._outbox.people().items()
-            if person not in there and stamps.get(person)
+            if person not in there and person in stamps
         ]
 
     def tell_back(self, page: Page) -> None:
@@ -56,13 +56,13 @@ class Returning:
         for lost in page.lost:
             if not self._facts(lost.after, lost.before):
                 return
-        if page.lost and not page.more and (names := self.names(page)):
-            parcel = msgspec.json.encode({"facts": [], "people": names})
-            if self._ask(parcel) is None:
+        if not page.lost or page.more or self._outbox.setting(_NAMES_TOLD) == str(page.lost[-1].before):
+            return
+        if names := self.names(page):
+            if self._ask(msgspec.json.encode({"facts": [], "people": names})) is None:
                 return
             _log.warning("%s names that the server had lost were told back to it", len(names))
-        if page.lost and not page.more:
-            self._outbox.keep(**{_NAMES_TOLD: str(page.lost[-1].before)})
+        self._outbox.keep(**{_NAMES_TOLD: str(page.lost[-1].before)})
 
     def _facts(self, after: int, before: int) -> bool:
         enrolment = self._outbox.enrolment

@@ -73,6 +73,7 @@ class Named(msgspec.Struct, frozen=True):
     id: str
     name: str
     stamp: str = ""
+    mark: str = ""
 
 
 class Issuer(msgspec.Struct, frozen=True):

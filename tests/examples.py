@@ -23,7 +23,7 @@ from tests.desk import Desk
 MADE = frozenset(
     {
         "anchor", "badge", "crew", "id", "installation", "invitation", "key", "key_id", "kiosk", "link", "pass_id", "person",
-        "pin", "prev", "public_key", "request", "secret", "sheet", "stamp", "token", "webhook",
+        "mark", "pin", "prev", "public_key", "request", "secret", "sheet", "stamp", "token", "webhook",
     }
 )  # fmt: skip
 # Who calls, where several may.

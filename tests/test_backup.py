@@ -22,7 +22,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from checkpoint import keeping
+from checkpoint import config, keeping
 from checkpoint.backup import keyfile, manifest, regular, taking
 from checkpoint.backup.manifest import Unusable
 from checkpoint.backup.restoring import InTheWay, restore
@@ -342,6 +342,11 @@ def test_the_chore_takes_one_in_a_process_of_its_own_and_lets_the_old_ones_go(da
     wrong = msgspec.structs.replace(job, key_file=str(tmp_path / "none" / KEY_FILE))
     with pytest.raises(regular.BackupFailed, match="WrongKey"):
         regular.chore(wrong, HOUR, keeping.parse("2 hourly")).work(T0)
+
+
+def test_regular_backups_of_a_postgresql_database_are_not_promised() -> None:
+    with pytest.raises(config.Misconfigured, match=r"CHECKPOINT_BACKUPS: .* its own tools"):
+        config.load({"CHECKPOINT_DATABASE": "postgresql://u@h/d", "CHECKPOINT_BACKUPS": "x"})
 
 
 # -- the way back -----------------------------------------------------------------------------------------------------------

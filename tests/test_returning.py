@@ -25,6 +25,7 @@ from checkpoint.core.facts import Fact, HelpCalled, PassRevoked, Restored, TubeS
 from checkpoint.granting import PassOffice
 from checkpoint.store import Store
 from checkpoint.store.keys import KEY_FILE
+from checkpoint.store.registry import Person as Known
 from checkpoint.store.restored import LEAP, SERIALS_LEAP
 from checkpoint.version import VERSION
 from checkpoint.web.access import ADMINISTRATOR, COORDINATOR, digest, open_session
@@ -34,6 +35,7 @@ from kiosk.deeds import Enter, Leave
 from kiosk.link import LineDown
 from kiosk.station import open_kiosk
 from kiosk.web.render import page as rendered
+from tests.ground import OTHER_ID_NUMBER
 from tests.seeds import seeds
 from tests.station import SERVER, Ground, ground
 
@@ -406,7 +408,8 @@ def test_the_name_of_somebody_new_comes_back_and_is_never_missed_at_the_station(
     g.pass_()
     g.pull()
     copy = copied(g, tmp_path / "copy")
-    number = g.pass_(vehicle="浙C77777", crew=(Person(name="王五", phone="13800138001"),))
+    new = Person(name="王五", id_number=OTHER_ID_NUMBER, phone="13800138001")
+    number = g.pass_(vehicle="浙C77777", crew=(new,))
     [person] = g.crew(number)
     g.pull()
     assert g.kiosk.outbox.people()[person] == "王五"
@@ -417,7 +420,8 @@ def test_the_name_of_somebody_new_comes_back_and_is_never_missed_at_the_station(
             assert g.kiosk.outbox.people()[person] == "王五"
         found = store.registry.person(person)
         assert found is not None
-        assert (found.name, found.phone) == ("王五", "")
+        assert (found.name, found.id_number, found.phone) == ("王五", "", "")
+        assert store.registry.add_person("王五", id_number=OTHER_ID_NUMBER).id == person, "the same number is the same person"
         g.kiosk.link.pull_once()
         assert {p["id"] for p in _page(g)["people"]} == set(g.kiosk.outbox.people()), "the lists are the server's again"
 
@@ -435,11 +439,14 @@ def test_a_name_is_believed_for_its_stamp_and_only_of_whom_the_record_names(g: G
     number = g.pass_(vehicle="浙C77777", crew=(Person(name="王五"),))
     [person] = g.crew(number)
     g.pull()
-    stamp = g.kiosk.outbox.stamps()[person]
+    stamp, mark = g.kiosk.outbox.stamps()[person]
     with brought_back(g, copy) as store:
-        assert not store.take_name_back(person, "王五", stamp), "nothing in the record speaks of them: they may have left it"
+        assert not store.take_person_back(person, "王五", mark, stamp), (
+            "nothing in the record speaks of them: they may have left it"
+        )
         g.pull()
         assert store.registry.person(person) is not None
         other = g.store.registry.add_person("赵六").id
-        assert not store.take_name_back(other, "赵六", stamp)
-        assert not store.take_name_back(person, "别人", g.store.name_stamp(person, "别人")), "nobody is renamed"
+        assert not store.take_person_back(other, "赵六", mark, stamp)
+        renamed = g.store.told_person(Known(id=person, name="别人"))
+        assert not store.take_person_back(person, "别人", *renamed), "nobody is renamed"

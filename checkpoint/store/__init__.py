@@ -35,12 +35,12 @@ from checkpoint.store.ledger import (
     SetAside,
     Signed,
     entry_of,
-    name_told,
+    person_told,
     told_stamp,
 )
 from checkpoint.store.positions import Arrived, Positions, Stranger
 from checkpoint.store.postgres import Postgres, open_postgres
-from checkpoint.store.registry import Kiosk, Registry
+from checkpoint.store.registry import Kiosk, Person, Registry
 from checkpoint.store.removal import remove_aside, remove_facts
 from checkpoint.store.restored import BroughtBack, Lost
 from checkpoint.store.room import Headroom, Room
@@ -383,16 +383,18 @@ class Store:
         made = (told_stamp(proof, entry.witness, entry.seq or 0, prev, entry.raw) for proof in self._keys.proving)
         return any(hmac.compare_digest(each.encode(), stamp.encode()) for each in made)
 
-    def name_stamp(self, person: str, name: str) -> str:
-        """The stamp (hex) under a name that is told, for the same purpose."""
-        return self._keys.stamp("told", name_told(person, name)).hex()
+    def told_person(self, person: Person) -> tuple[str, str]:
+        """What is told of a person beside the name: the mark of the ID number (hex, empty without one), by which they are
+        recognised and nobody reads anything; and the stamp (hex) under all of it, for the same purpose."""
+        mark = self._keys.mark("id_number", person.id_number).hex() if person.id_number else ""
+        return mark, self._keys.stamp("told", person_told(person.id, person.name, mark)).hex()
 
-    def take_name_back(self, person: str, name: str, stamp: str) -> bool:
-        """Enter somebody's name again that was told and lost, if the stamp is ours, the record names them, and they have none."""
-        made = (proof.stamp("told", name_told(person, name)).hex() for proof in self._keys.proving)
+    def take_person_back(self, person: str, name: str, mark: str, stamp: str) -> bool:
+        """Enter somebody again who was told and lost, if the stamp is ours, the record names them, and they are not here."""
+        made = (proof.stamp("told", person_told(person, name, mark)).hex() for proof in self._keys.proving)
         if not any(hmac.compare_digest(each.encode(), stamp.encode()) for each in made):
             return False
-        return bool(self.facts_of(f"person:{person}")) and self.registry.add_name(person, name)
+        return bool(self.facts_of(f"person:{person}")) and self.registry.enter_person(person, name, bytes.fromhex(mark))
 
     def bring_back(self, taken_at: datetime, backup: str = "") -> BroughtBack:
         """Say that this record was brought back from a backup taken then (`backup`: its manifest's SHA-256), and make it fit

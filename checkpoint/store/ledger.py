@@ -204,9 +204,9 @@ def removal_seal(
     return seal_of(keys, "left", number, name, witness, seq, prev, own, recorded_at, removed_at)
 
 
-def name_told(person: str, name: str) -> bytes:
-    """What is stamped of a name that is told; no link reads like it."""
-    return f"person\x1f{person}\x1f{name}".encode()
+def person_told(person: str, name: str, mark: str) -> bytes:
+    """What is stamped of a person who is told; no link reads like it."""
+    return f"person\x1f{person}\x1f{name}\x1f{mark}".encode()
 
 
 class Ledger:

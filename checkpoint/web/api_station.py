@@ -68,10 +68,12 @@ class LostNumbers(msgspec.Struct, frozen=True):
 
 
 class Named(msgspec.Struct, frozen=True):
-    """Who a pseudonym is, and our stamp under that, with which it can be told back."""
+    """Who a pseudonym is; a mark of their ID number, by which we know them again and nobody reads anything; and our stamp under
+    that, with which it can be told back."""
 
     id: str
     name: str
+    mark: str
     stamp: str
 
 
@@ -223,7 +225,7 @@ def _page(house: House, kiosk_id: str, after: int, limit: int, program: str) -> 
         cursor=cursor,
         more=more,
         server_time=house.now(),
-        people=tuple(Named(p.id, p.name, store.name_stamp(p.id, p.name)) for p in people),
+        people=tuple(Named(p.id, p.name, *store.told_person(p)) for p in people),
         staff=tuple(OnDuty(s.id, s.name, s.pin, s.badge) for s in store.registry.staff()),
         issuers=tuple(Trusted(i.key_id, i.public_key.hex()) for i in store.registry.trusted_issuers()),
         station=kiosk.station,

@@ -72,14 +72,18 @@ class PeopleShelf(Shelf):
         assert found is not None
         return found
 
-    def add_name(self, person: str, name: str) -> bool:
-        """Enter a name under a pseudonym that has none. False when it has one."""
+    def enter_person(self, person: str, name: str, mark: bytes) -> bool:
+        """Enter a name under a pseudonym that is not here, with the mark of an ID number (empty: none known), so that the
+        same number is the same person. False when the pseudonym is here."""
 
         def work() -> bool:
             if self._one(People.select(People.id).where(People.id == person)) is not None:
                 return False
+            # Somebody who was entered anew meanwhile has the mark: two pseudonyms they stay.
+            taken = mark and self._one(People.select(People.id).where(People.id_mark == mark)) is not None
             locked = self._keys.encrypt(name, f"people.name:{person}")
-            People.insert(id=person, name=locked, created_at=self._micros()).execute(self._db)
+            values = {"id": person, "name": locked, "id_mark": mark if mark and not taken else None}
+            People.insert(created_at=self._micros(), **values).execute(self._db)
             return True
 
         return self._write(work)
