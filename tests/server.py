@@ -47,11 +47,13 @@ def free_port() -> int:
 
 
 @contextmanager
-def served(data: Path) -> Iterator[Served]:
-    """Run `checkpoint serve` on a data folder until the block ends; it must then end by itself, gracefully."""
+def served(data: Path, **more: str) -> Iterator[Served]:
+    """Run `checkpoint serve` on a data folder (and with more settings, by their names without the prefix, in small letters)
+    until the block ends; it must then end by itself, gracefully."""
     port = free_port()
     address = f"http://127.0.0.1:{port}"
     settings = {"CHECKPOINT_DATA": str(data), "CHECKPOINT_PORT": str(port), "CHECKPOINT_FIRST_PASSWORD": PASSWORD}
+    settings |= {f"CHECKPOINT_{name.upper()}": value for name, value in more.items()}
     data.mkdir(parents=True, exist_ok=True)
     with (data / "server.log").open("wb") as log:
         process = subprocess.Popen(

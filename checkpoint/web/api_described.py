@@ -359,7 +359,6 @@ CALLS: tuple[Call, ...] = (
         path="/api/v1/enrol",
         body=api_station.Enrol,
         answer=api_station.Enrolled,
-        repeated="key",
         refused=((403, "token-used"), (422, "malformed")),
     ),
     Call(
