@@ -51,6 +51,10 @@ class Database(peewee.Database, ABC):
     def snapshot(self) -> AbstractContextManager[None]:
         """What this thread reads inside is of one moment."""
 
+    @abstractmethod
+    def flaws(self) -> list[str]:
+        """What the database itself finds wrong with how it is laid down, below the rows: a few of them, or none."""
+
     # -- writing, on the writer's thread ---------------------------------------------------------------------------------
 
     @abstractmethod

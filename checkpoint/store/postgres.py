@@ -240,6 +240,10 @@ class Postgres(Database, peewee.PostgresqlDatabase):
         except psycopg.Error as error:
             raise self._failed(error) from error
 
+    def flaws(self) -> list[str]:
+        """PostgreSQL looks after its own pages (`data_checksums`): one that is torn fails whoever reads it."""
+        return []
+
     @contextmanager
     def snapshot(self) -> Iterator[None]:
         """What this thread reads inside is of one moment. It takes a connection of its own."""

@@ -76,11 +76,21 @@ class Sqlite(Database, APSWDatabase):  # type: ignore[misc]
         with _ours():
             yield from self._connection().execute(sql, values)
 
+    def flaws(self) -> list[str]:
+        """Pages and indexes that do not fit together."""
+        return [str(said) for (said,) in self.rows("PRAGMA integrity_check(5)") if said != "ok"]
+
     @contextmanager
     def snapshot(self) -> Iterator[None]:
-        """A transaction that only reads is of the moment of its first read."""
-        with self.atomic():
+        """What this thread reads inside is of the moment of its first reading."""
+        connection = self._connection()
+        with _ours():
+            connection.execute("BEGIN")
+        try:
             yield
+        finally:
+            with suppress(apsw.Error):  # nothing was written: a damaged file may refuse to end it, and it ends all the same
+                connection.execute("ROLLBACK")
 
     # -- writing ----------------------------------------------------------------------------------------------------------
 
