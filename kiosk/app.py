@@ -7,6 +7,7 @@ read in a child process (see `scanner`). Every answer to the page is the same sh
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
@@ -140,7 +141,12 @@ async def _form(request: Request, form: type[_Form]) -> _Form:
     try:
         return msgspec.json.decode(await _body(request, MAX_FORM_BYTES), type=form)
     except (msgspec.DecodeError, msgspec.ValidationError, UnicodeDecodeError, RecursionError) as error:
-        raise _Rejected(400, "kiosk.request.malformed", why=str(error)) from None
+        raise _Rejected(400, "kiosk.request.malformed", why=_without_values(error)) from None
+
+
+def _without_values(error: Exception) -> str:
+    """What is wrong and where, without repeating what was sent: it may be somebody's name."""
+    return re.sub(r"'[^']*'", "…", str(error))
 
 
 async def _rejected(request: Request, rejected: Exception) -> Response:
@@ -273,7 +279,7 @@ async def _do(request: Request) -> Response:
         # The page's forms send texts; numbers among them are cast here.
         deed = msgspec.convert(msgspec.json.decode(body), AnyDeed, strict=False)
     except (msgspec.DecodeError, msgspec.ValidationError, UnicodeDecodeError, RecursionError) as error:
-        raise _Rejected(400, "kiosk.request.malformed", why=str(error)) from None
+        raise _Rejected(400, "kiosk.request.malformed", why=_without_values(error)) from None
     done = await run_in_threadpool(_kiosk(request).desk.do, deed)
     return await run_in_threadpool(_told, request, done=done)
 

@@ -281,6 +281,10 @@ class Store:
         """The fact of an id as it was received, or None."""
         return self._ledger.fact(fact_id)
 
+    def handed_in(self, recorded: Recorded) -> bytes | None:
+        """What came in (a laboratory's message) when a fact was made of it, or None."""
+        return self._ledger.handed_in(recorded)
+
     def about(self, vehicle: str) -> list[Fact]:
         """Every fact that is needed to judge a vehicle, corrections included, in the order learnt."""
         return [recorded.fact for recorded in self.concerning(Concern(vehicle))]

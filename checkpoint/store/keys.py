@@ -80,17 +80,22 @@ class Version(Proof):
         """What stays when this version is dropped."""
         return Proof(self._seal, list(self._stamps.values()))
 
-    def encrypt(self, text: str, place: str) -> bytes:
-        """A text as it is kept at rest."""
+    def lock(self, data: bytes, place: str) -> bytes:
+        """Bytes as they are kept at rest."""
         nonce = os.urandom(_NONCE_BYTES)
-        return nonce + self._cipher.encrypt(nonce, text.encode(), place.encode())
+        return nonce + self._cipher.encrypt(nonce, data, place.encode())
+
+    def unlocked(self, data: bytes, place: str) -> bytes | None:
+        """The bytes that were locked with this version for this place, or None."""
+        try:
+            return self._cipher.decrypt(data[:_NONCE_BYTES], data[_NONCE_BYTES:], place.encode())
+        except (InvalidTag, ValueError):  # too short to be locked is not locked
+            return None
 
     def opened(self, data: bytes, place: str) -> str | None:
         """The text that was encrypted with this version for this place, or None."""
-        try:
-            return self._cipher.decrypt(data[:_NONCE_BYTES], data[_NONCE_BYTES:], place.encode()).decode()
-        except InvalidTag:
-            return None
+        found = self.unlocked(data, place)
+        return found.decode() if found is not None else None
 
     def mark(self, kind: str, text: str) -> bytes:
         """The mark of a value, 32 bytes."""
@@ -111,7 +116,17 @@ class Keys:
 
     def encrypt(self, text: str, place: str) -> bytes:
         """A text as it is kept at rest. `place` (table, column and row) is bound in: it opens nowhere else."""
-        return self.newest.encrypt(text, place)
+        return self.newest.lock(text.encode(), place)
+
+    def lock(self, data: bytes, place: str) -> bytes:
+        """Bytes as they are kept at rest, bound to their place."""
+        return self.newest.lock(data, place)
+
+    def unlock(self, data: bytes, place: str) -> bytes:
+        """What `lock` was given for this place; what an earlier program kept in clear is as it is. Whether it is what it was,
+        seals and hashes say."""
+        found = (version.unlocked(data, place) for version in self._opening)
+        return next((each for each in found if each is not None), data)
 
     def decrypt(self, data: bytes, place: str) -> str:
         """The text that `encrypt` was given for this place. Raises `WrongKey`."""

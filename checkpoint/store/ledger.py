@@ -82,7 +82,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
 class Recorded(msgspec.Struct, frozen=True, kw_only=True):
     """A fact as the ledger has it: its number in the order of learning, when we learnt it, and the exact bytes.
 
-    `seq` and `prev` are its place in its witness's chain.
+    `seq` and `prev` are its place in its witness's chain; `received` is what came in, as it is kept (`Store.handed_in` reads it).
     """
 
     number: int
@@ -155,6 +155,16 @@ class _Head(NamedTuple):
     signed_hash: bytes | None = None
     signature: bytes | None = None
     moved: bool = False
+
+
+def received_place(number: int) -> str:
+    """Where what came in is kept beside the fact that was made of it: locked, since nobody knows what else was in it."""
+    return f"facts.received:{number}"
+
+
+def aside_place(digest: bytes) -> str:
+    """Where what could not be taken in is kept: locked, since it may be anything."""
+    return f"aside.raw:{digest.hex()}"
 
 
 def link_hash(prev: bytes, seq: int, raw: bytes) -> bytes:
@@ -365,10 +375,11 @@ class Ledger:
             return None
         number = int(number) + ahead
         seal = row_seal(self._keys, number, fact.id, entry.witness, seq, own, kind, at, recorded_at, entry.received)
+        received = self._keys.lock(entry.received, received_place(number)) if entry.received is not None else None
         inserted = self._db.run(
             "INSERT INTO facts (number, id, witness, seq, prev, hash, kind, at, recorded_at, raw, received, seal)"
             " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING",
-            (number, fact.id, entry.witness, seq, prev, own, kind, at, recorded_at, entry.raw, entry.received, seal),
+            (number, fact.id, entry.witness, seq, prev, own, kind, at, recorded_at, entry.raw, received, seal),
         )
         if not inserted:
             return None
@@ -403,10 +414,11 @@ class Ledger:
         place = seq if seq is not None and 0 <= seq <= LARGEST_SEQ else None
         witness, place, prev, own = link or (None, place, None, None)
         source, detail, fact_id = (text.replace("\x00", "\ufffd") for text in (source, detail, fact_id))
+        kept = self._keys.lock(raw, aside_place(digest))
         inserted = self._db.rows(
             "INSERT INTO aside (digest, source, why, detail, fact_id, received_at, raw, linked, witness, seq, prev, hash)"
             " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING number",
-            (digest, source, why, detail, fact_id, micros(now), raw, int(link is not None), witness, place, prev, own),
+            (digest, source, why, detail, fact_id, micros(now), kept, int(link is not None), witness, place, prev, own),
         )
         seal_aside(self._db, self._keys, int(inserted[0][0]))
         count_aside(self._db, self._keys, 1)
@@ -601,20 +613,37 @@ class Ledger:
         conditions = [(f"{name} = ?", value) for name, value in (("why", why), ("source", source)) if value is not None]
         where = " AND ".join(["removed_at IS NULL", *(c for c, _ in conditions)])
         rows = self._db.rows(
-            "SELECT number, source, why, detail, fact_id, received_at, raw, seq FROM aside"
+            "SELECT number, source, why, detail, fact_id, received_at, raw, seq, digest FROM aside"
             f" WHERE {where} ORDER BY number DESC LIMIT ?",
             [*(value for _, value in conditions), limit],
         )
-        return [_aside(row) for row in rows]
+        return [self._aside(row) for row in rows]
 
     def aside_after(self, source: str, number: int, limit: int) -> list[SetAside]:
         """What was set aside of a source after a number, the oldest first."""
         rows = self._db.rows(
-            "SELECT number, source, why, detail, fact_id, received_at, raw, seq FROM aside"
-            " WHERE source = ? AND number > ? ORDER BY number LIMIT ?",
+            "SELECT number, source, why, detail, fact_id, received_at, raw, seq, digest FROM aside"
+            " WHERE source = ? AND number > ? AND removed_at IS NULL ORDER BY number LIMIT ?",
             (source, number, limit),
         )
-        return [_aside(row) for row in rows]
+        return [self._aside(row) for row in rows]
+
+    def _aside(self, row: tuple[Any, ...]) -> SetAside:
+        number, source, why, detail, fact_id, at, raw, seq, digest = row
+        return SetAside(
+            number=number,
+            source=source,
+            why=why,
+            detail=detail,
+            fact_id=fact_id,
+            received_at=instant(at),
+            raw=self._keys.unlock(raw, aside_place(digest)),
+            seq=seq,
+        )
+
+    def handed_in(self, recorded: Recorded) -> bytes | None:
+        """What came in when a fact was made of it, or None."""
+        return self._keys.unlock(recorded.received, received_place(recorded.number)) if recorded.received is not None else None
 
 
 def entry_of(fact: Fact) -> Entry:
@@ -639,13 +668,6 @@ def _recorded(row: tuple[Any, ...]) -> Recorded:
         raise RuntimeError(f"fact {number} of the ledger cannot be read: {error}") from error
     learnt = instant(recorded_at)
     return Recorded(number=number, recorded_at=learnt, fact=fact, raw=raw, seq=seq, received=received, prev=prev)
-
-
-def _aside(row: tuple[int, str, str, str, str, int, bytes, int | None]) -> SetAside:
-    number, source, why, detail, fact_id, at, raw, seq = row
-    return SetAside(
-        number=number, source=source, why=why, detail=detail, fact_id=fact_id, received_at=instant(at), raw=raw, seq=seq
-    )
 
 
 def _marks(values: Sequence[str]) -> str:

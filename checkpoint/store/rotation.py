@@ -14,9 +14,12 @@ from typing import NamedTuple
 
 from checkpoint.store.database import Database
 from checkpoint.store.keys import Keys, WrongKey
+from checkpoint.store.seals import seal_aside
 from checkpoint.store.writer import Writer
 
 AT_ONCE = 200
+# How `standing` counts what no version locked.
+IN_CLEAR = "clear"
 
 
 class Column(NamedTuple):
@@ -25,10 +28,12 @@ class Column(NamedTuple):
     table: str
     key: tuple[str, ...]
     name: str
+    # Bytes of anybody's making: what an earlier program kept may be in clear, and is locked with the rest.
+    raw: bool = False
 
     def place(self, key: tuple[object, ...]) -> str:
         """What is bound into the value of a row."""
-        return f"{self.table}.{self.name}:{':'.join(str(part) for part in key)}"
+        return f"{self.table}.{self.name}:{':'.join(part.hex() if isinstance(part, bytes) else str(part) for part in key)}"
 
 
 class Mark(NamedTuple):
@@ -57,6 +62,8 @@ ENCRYPTED: tuple[Column, ...] = (
     Column("audit", ("id",), "detail"),
     Column("webhooks", ("id",), "secret"),
     Column("webhooks", ("id",), "old_secret"),
+    Column("facts", ("number",), "received", raw=True),
+    Column("aside", ("digest",), "raw", raw=True),
 )
 MARKED: tuple[Mark, ...] = (
     Mark(Column("people", ("id",), "id_number"), "id_mark", "id_number"),
@@ -77,7 +84,7 @@ def standing(database: Database, keys: Keys) -> list[Standing]:
     for column in ENCRYPTED:
         counts: dict[str, int] = {}
         for key, value in _values(database, column):
-            name = _version_of(keys, value, column.place(key))
+            name = _version_of(keys, value, column, key)
             counts[name] = counts.get(name, 0) + 1
         found.append(Standing(column, counts))
     return found
@@ -91,7 +98,9 @@ def encrypt_anew(
     for column in ENCRYPTED:
         count = 0
         marks = [mark for mark in MARKED if mark.column == column]
-        stale = [(key, value) for key, value in _values(database, column) if keys.newest.opened(value, column.place(key)) is None]
+        stale = [
+            (key, value) for key, value in _values(database, column) if keys.newest.unlocked(value, column.place(key)) is None
+        ]
         for i in range(0, len(stale), AT_ONCE):
             part = stale[i : i + AT_ONCE]
             count += writer.do(partial(_anew, database, keys, column, marks, part))
@@ -106,21 +115,28 @@ def _anew(database: Database, keys: Keys, column: Column, marks: list[Mark], par
     count = 0
     for key, value in part:
         place = column.place(key)
-        text = keys.decrypt(value, place)
+        told = keys.unlock(value, place) if column.raw else keys.decrypt(value, place).encode()
         names = [column.name, *(mark.name for mark in marks)]
-        values = [keys.encrypt(text, place), *(keys.mark(mark.kind, text) for mark in marks)]
+        values = [keys.lock(told, place), *(keys.mark(mark.kind, told.decode()) for mark in marks)]
         sets = ", ".join(f"{name} = ?" for name in names)
         count += database.run(f"UPDATE {column.table} SET {sets} WHERE {where} AND {column.name} = ?", [*values, *key, value])
+        if column.table == "aside":
+            for (number,) in database.rows("SELECT number FROM aside WHERE digest = ?", key):
+                seal_aside(database, keys, number)
     return count
 
 
 def _values(database: Database, column: Column) -> Iterator[tuple[tuple[object, ...], bytes]]:
-    rows = database.rows(f"SELECT {', '.join(column.key)}, {column.name} FROM {column.table} WHERE {column.name} IS NOT NULL")
-    return ((tuple(row[:-1]), bytes(row[-1])) for row in rows)
+    there = f"{column.name} IS NOT NULL" + (f" AND length({column.name}) > 0" if column.raw else "")
+    rows = database.rows(f"SELECT {', '.join(column.key)}, {column.name} FROM {column.table} WHERE {there}")
+    return ((tuple(bytes(part) if isinstance(part, memoryview) else part for part in row[:-1]), bytes(row[-1])) for row in rows)
 
 
-def _version_of(keys: Keys, value: bytes, place: str) -> str:
+def _version_of(keys: Keys, value: bytes, column: Column, key: tuple[object, ...]) -> str:
+    place = column.place(key)
     for version in keys.versions[::-1]:
-        if version.opened(value, place) is not None:
+        if version.unlocked(value, place) is not None:
             return version.name
+    if column.raw:
+        return IN_CLEAR
     raise WrongKey(f"what is kept at {place} was not encrypted with this key, or was altered")

@@ -24,7 +24,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from checkpoint.core.facts import Fact, Malformed, decode, subjects
 from checkpoint.store.database import Database, StorageFailed, instant, micros
 from checkpoint.store.keys import Keys, Proof
-from checkpoint.store.ledger import ZERO, Gap, link_hash, removal_seal, row_seal
+from checkpoint.store.ledger import ZERO, Gap, aside_place, link_hash, received_place, removal_seal, row_seal
 from checkpoint.store.seals import ASIDE_SEALED, aside_count, aside_seal, gap_seal, head_seal
 
 MOST_PROBLEMS = 50
@@ -171,15 +171,35 @@ class _Walk:
     def _links(self, witness: str) -> Iterator[dict[str, Any]]:
         """The links of a chain in their order, facts and those set aside, read as they are walked."""
         rows = self._db.walk(
-            "SELECT seq, prev, hash, number, id, kind, at, recorded_at, raw, received, seal, removed_at, 1 FROM facts"
+            "SELECT seq, prev, hash, number, id, kind, at, recorded_at, raw, received, seal, removed_at, NULL, 1 FROM facts"
             " WHERE witness = ? UNION ALL"
-            " SELECT seq, prev, hash, number, fact_id, '', 0, received_at, raw, NULL, removal, removed_at, 0 FROM aside"
+            " SELECT seq, prev, hash, number, fact_id, '', 0, received_at, raw, NULL, removal, removed_at, digest, 0 FROM aside"
             " WHERE witness = ? AND linked = 1 ORDER BY 1",
             (witness, witness),
         )
-        names = ("seq", "prev", "hash", "number", "id", "kind", "at", "recorded_at", "raw", "received", "seal", "left", "held")
-        for row in rows:
-            yield dict(zip(names, row, strict=True))
+        names = (
+            "seq",
+            "prev",
+            "hash",
+            "number",
+            "id",
+            "kind",
+            "at",
+            "recorded_at",
+            "raw",
+            "received",
+            "seal",
+            "left",
+            "digest",
+            "held",
+        )
+        for values in rows:
+            row = dict(zip(names, values, strict=True))
+            if not row["held"] and isinstance(row["raw"], bytes) and isinstance(row["digest"], bytes) and row["left"] is None:
+                row["raw"] = self._keys.unlock(row["raw"], aside_place(row["digest"]))
+            if isinstance(row["received"], bytes):
+                row["received"] = self._keys.unlock(row["received"], received_place(row["number"]))
+            yield row
 
     def _row(self, witness: str, row: dict[str, Any]) -> Iterator[Problem]:
         if row["left"] is not None:

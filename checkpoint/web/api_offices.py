@@ -18,7 +18,7 @@ from starlette.responses import Response
 from checkpoint.core.facts import Fact, PassGranted, PassRequested, ResultReported, ResultValue
 from checkpoint.core.journey import PassState
 from checkpoint.granting import Requested, Unknown
-from checkpoint.store import Recorded, SetAside
+from checkpoint.store import Recorded, SetAside, Store
 from checkpoint.web.access import CARRIER, COORDINATOR, LABORATORY, Caller, Rule, caller_of
 from checkpoint.web.house import House, house_of
 from checkpoint.web.paging import LOOKED_AT, Behind, Instant, Query, cursor_of, paged, query_of, seen
@@ -301,7 +301,7 @@ async def results(request: Request) -> Response:
             aside = house.store.aside_of(laboratory, after, LOOKED_AT)
             return paged(request, *_gathered(aside, lambda a: fits(_aside_read(a)), lambda a: a.number, query.limit))
         told = house.store.facts_told_by(laboratory, after, LOOKED_AT)
-        return paged(request, *_gathered(told, lambda r: fits(_result_read(r)), lambda r: r.seq, query.limit))
+        return paged(request, *_gathered(told, lambda r: fits(_result_read(house.store, r)), lambda r: r.seq, query.limit))
 
     return await run_in_threadpool(work)
 
@@ -310,23 +310,24 @@ async def result(request: Request) -> Response:
     """One result of the laboratory's own, by the id it was answered with."""
 
     def work() -> Response:
-        recorded = house_of(request).store.fact(request.path_params["result"])
+        store = house_of(request).store
+        recorded = store.fact(request.path_params["result"])
         own = recorded is not None and recorded.fact.witness == caller_of(request).witness
         if recorded is None or not own or not isinstance(recorded.fact.what, ResultReported):
             raise Problem(404, "no-result")
-        return seen(request, _result_read(recorded), modified=recorded.recorded_at)
+        return seen(request, _result_read(store, recorded), modified=recorded.recorded_at)
 
     return await run_in_threadpool(work)
 
 
-def _result_read(recorded: Recorded) -> ResultRead:
+def _result_read(store: Store, recorded: Recorded) -> ResultRead:
     fact: Fact = recorded.fact
     what = fact.what
     assert isinstance(what, ResultReported)  # a laboratory tells nothing else
     return ResultRead(
         id=fact.id,
         state="held",
-        accession=_handed(recorded.received).accession,
+        accession=_handed(store.handed_in(recorded)).accession,
         test=what.test,
         result=what.result,
         tube=what.tube,
