@@ -179,6 +179,12 @@ def _factor(text: str) -> float:
     return factor
 
 
+def _token(text: str) -> str:
+    if text and (len(text) < 16 or not text.isascii() or not text.isprintable() or " " in text):
+        raise ValueError("at least 16 letters, digits and signs wanted, or nothing")
+    return text
+
+
 def _pem(text: str) -> Path | None:
     if not text:
         return None
@@ -295,8 +301,9 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     Setting(
         name="METRICS_TOKEN",
-        cast=str,
+        cast=_token,
         default="",
+        secret=True,
         purpose="bearer token that opens `/metrics` from other machines; without one only this machine and an administrator"
         " see it",
     ),

@@ -17,7 +17,7 @@ import time
 import traceback
 from collections.abc import Callable, Sequence
 from contextvars import ContextVar
-from ipaddress import IPv4Network, IPv6Network, ip_address
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from time import perf_counter
 from types import TracebackType
 from typing import Final, NamedTuple
@@ -130,13 +130,19 @@ class Answered(NamedTuple):
     role: str
 
 
+def address_of(host: str) -> IPv4Address | IPv6Address | None:
+    """An address, or None. One of IPv4 that a socket of IPv6 shows (`::ffff:203.0.113.9`) is the one of IPv4."""
+    try:
+        found = ip_address(host)
+    except ValueError:
+        return None
+    return (found.ipv4_mapped or found) if isinstance(found, IPv6Address) else found
+
+
 def is_within(host: str, networks: Sequence[Network]) -> bool:
     """Whether an address lies in one of some networks; what is no address lies in none."""
-    try:
-        address = ip_address(host)
-    except ValueError:
-        return False
-    return any(address in network for network in networks)
+    address = address_of(host)
+    return address is not None and any(address in network for network in networks)
 
 
 class Logged:
@@ -191,9 +197,7 @@ class Logged:
         # The last address that is no proxy of ours: what stands before it anybody may have written.
         for said in reversed(headers.get(b"x-forwarded-for", b"").decode("latin-1").split(",")):
             host = said.strip()
-            try:
-                ip_address(host)
-            except ValueError:
+            if address_of(host) is None:
                 break
             scope["client"] = (host, 0)
             if not is_within(host, self.proxies):

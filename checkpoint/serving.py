@@ -118,6 +118,7 @@ def edge_of(config: Config) -> Edge:
         hosts=LOCAL | {public, config.host.lower(), *config.hosts},
         limits=Limits(config.rates),
         metrics_token=config.metrics_token,
+        tls=config.tls_certificate is not None,
     )
 
 

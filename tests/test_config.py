@@ -50,6 +50,14 @@ def test_an_empty_variable_counts_as_not_set() -> None:
         ("CHECKPOINT_CLOCK", "2026-05-01T08:00:00Z*0"),
         ("CHECKPOINT_CLOCK", "2026-05-01T08:00:00*2"),
         ("CHECKPOINT_PROT", "8000"),
+        ("CHECKPOINT_PROXIES", "127.0.0.1, somewhere"),
+        ("CHECKPOINT_PROXIES", "10.0.0.1/8"),
+        ("CHECKPOINT_HOSTS", "a b"),
+        ("CHECKPOINT_RATES", "-1"),
+        ("CHECKPOINT_RATES", "many"),
+        ("CHECKPOINT_METRICS_TOKEN", "short"),
+        ("CHECKPOINT_LOGS", "xml"),
+        ("CHECKPOINT_TLS_CERTIFICATE", "nowhere.pem"),
     ],
 )
 def test_what_cannot_be_used_is_complained_of_by_name(variable: str, text: str) -> None:
@@ -100,3 +108,16 @@ def test_a_hurried_clock_and_its_steady_count_go_on_side_by_side() -> None:
     assert clock() - shown == timedelta(minutes=3)
     assert steady() - counted == 180
     assert config.steady_of(config.utc_now) is time.monotonic, "a clock that is not hurried goes by the machine's count"
+
+
+def test_a_certificate_and_its_key_come_together(tmp_path: Path) -> None:
+    (tmp_path / "one.pem").touch()
+    for variable in ("CHECKPOINT_TLS_CERTIFICATE", "CHECKPOINT_TLS_KEY"):
+        with pytest.raises(config.Misconfigured, match="CHECKPOINT_TLS_KEY: wanted with"):
+            config.load({variable: str(tmp_path / "one.pem")})
+
+
+def test_a_token_that_cannot_be_used_is_not_shown() -> None:
+    with pytest.raises(config.Misconfigured) as caught:
+        config.load({"CHECKPOINT_METRICS_TOKEN": "too-short"})
+    assert "too-short" not in str(caught.value)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import threading
 from collections.abc import Iterator
 from datetime import timedelta
@@ -208,6 +209,15 @@ def test_figures_are_for_this_machine_for_administrators_and_for_the_token(found
 
 def test_a_proxy_on_this_machine_does_not_make_the_world_local(found: Desk) -> None:
     assert here(found).get("/metrics", headers={"x-forwarded-for": "203.0.113.9"}).status_code == 403
+
+
+def test_where_somebody_else_does_https_and_nobody_said_who_this_machine_is_not_known_by_its_address(tmp_path: Path) -> None:
+    """Such a proxy may say nothing of those it speaks for: then all the world comes from this machine."""
+    with desk(tmp_path, public_url="https://loop.example", metrics_token=TOKEN) as hidden:
+        assert here(hidden).get("/metrics").status_code == 403
+        assert elsewhere(hidden, TOKEN).get("/metrics").status_code == 200
+        hidden.app.state.house = dataclasses.replace(hidden.house, unknown_proxy=False)
+        assert here(hidden).get("/metrics").status_code == 200
 
 
 def test_without_a_token_set_no_token_opens_anything(tmp_path: Path) -> None:

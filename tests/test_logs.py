@@ -171,6 +171,7 @@ def test_an_id_of_a_stranger_or_in_no_proper_form_is_replaced(host: str, number:
         ("1.1.1.1, 203.0.113.9", "203.0.113.9"),  # what a stranger wrote before it does not count
         ("203.0.113.9, 10.9.1.1", "203.0.113.9"),  # two proxies of ours
         ("2001:db8::1", "2001:db8::1"),
+        ("203.0.113.9, ::ffff:10.9.1.1", "203.0.113.9"),
         ("nonsense", PROXY),
         ("", PROXY),
     ],
@@ -178,6 +179,12 @@ def test_an_id_of_a_stranger_or_in_no_proper_form_is_replaced(host: str, number:
 def test_a_proxy_is_believed_who_asks(said_for: str, asks: str) -> None:
     headers = {"x-forwarded-for": said_for, "x-forwarded-proto": "https"}
     assert client(PROXY).get("/vehicles/x", headers=headers).text.startswith(f"{asks} https ")
+
+
+def test_a_proxy_on_a_socket_of_both_kinds_is_known_by_its_address() -> None:
+    assert (
+        client(f"::ffff:{PROXY}").get("/vehicles/x", headers={"x-forwarded-for": "203.0.113.9"}).text.startswith("203.0.113.9 ")
+    )
 
 
 def test_anybody_else_is_not() -> None:

@@ -65,6 +65,7 @@ def create_app(
         limits=edge.limits,
         meters=(meters := Meters()),
         metrics_token=edge.metrics_token,
+        unknown_proxy=public_url.startswith("https://") and not edge.tls and not edge.proxies,
         guessing=Guessing(store.registry, now),
         second_factor=second_factor,
         targets=targets or Targets(),

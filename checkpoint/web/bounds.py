@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from starlette.requests import Request
 
 from checkpoint.ui import clock, texts
+from checkpoint.web.house import house_of
 from checkpoint.web.limits import Full, Limits, Rate, TooMany, bucket_of, is_local, retry_after
 from checkpoint.web.page import language_of
 from checkpoint.web.problems import Problem
@@ -26,6 +27,8 @@ def direct(request: Request) -> bool:
     """Whether a program on this very machine asks, and no proxy in somebody's name: over the loopback, or at one of the
     machine's addresses from the same."""
     asks, came_in_at = request.client, request.scope.get("server") or ("",)
+    if house_of(request).unknown_proxy:
+        return False
     here = asks is not None and (is_local(asks.host) or asks.host == came_in_at[0])
     return here and not any(name in request.headers for name in _FORWARDED)
 

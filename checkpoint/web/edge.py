@@ -8,12 +8,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import lru_cache
-from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from checkpoint.logs import Network
+from checkpoint.logs import Network, address_of
 from checkpoint.web.limits import Limits
 from checkpoint.web.problems import Problem
 
@@ -24,11 +23,12 @@ LOCAL = frozenset({"localhost", "127.0.0.1", "::1"})
 class Edge:
     """`proxies`: whose word counts for who asks. `hosts`: the names we may be called by, small letters, without a port;
     None where nobody else's page can reach us, as in tests. `limits`: how much may be asked; without bounds as it stands.
-    `metrics_token`: with it figures are told from elsewhere too."""
+    `metrics_token`: with it figures are told from elsewhere too. `tls`: this process does https itself."""
 
     proxies: tuple[Network, ...] = ()
     hosts: frozenset[str] | None = None
     metrics_token: str = ""
+    tls: bool = False
     limits: Limits = field(default_factory=lambda: Limits(0))
 
 
@@ -67,7 +67,5 @@ def name_of(host: str) -> str:
 
 
 def _same_address(name: str, address: str) -> bool:
-    try:
-        return ip_address(name) == ip_address(address)
-    except ValueError:
-        return False
+    named = address_of(name)
+    return named is not None and named == address_of(address)

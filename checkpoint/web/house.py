@@ -49,6 +49,8 @@ class House:
     second_factor: bool = False
     front_end: Path = field(default_factory=lambda: Path("front-end"))
     metrics_token: str = ""
+    # Something does https for us and we were not told what: who comes from this machine may then be anybody.
+    unknown_proxy: bool = False
     targets: Targets = field(default_factory=Targets)
 
     def lasting(self, length: timedelta) -> timedelta:

@@ -18,9 +18,11 @@ from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
-from ipaddress import IPv6Address, ip_address
+from ipaddress import IPv6Address
 from math import ceil
 from time import monotonic
+
+from checkpoint.logs import address_of
 
 # Threads that endpoints may use are 40: eight are left for what is vital.
 AT_ONCE, WAITING, PATIENCE_S = 32, 256, 5.0
@@ -132,19 +134,16 @@ class Limits:
 
 def bucket_of(address: str) -> str:
     """Whose bucket an address shares: its own, or in IPv6 that of its network, of which one line has all."""
-    try:
-        parsed = ip_address(address)
-    except ValueError:
+    parsed = address_of(address)
+    if parsed is None:
         return address
-    return parsed.exploded[:19] if isinstance(parsed, IPv6Address) and parsed.ipv4_mapped is None else address
+    return parsed.exploded[:19] if isinstance(parsed, IPv6Address) else str(parsed)
 
 
 def is_local(address: str) -> bool:
     """Whether an address is this machine's own."""
-    try:
-        return ip_address(address).is_loopback
-    except ValueError:
-        return False
+    parsed = address_of(address)
+    return parsed is not None and parsed.is_loopback
 
 
 def retry_after(wait_s: float) -> str:

@@ -16,7 +16,7 @@ from checkpoint.web import access, passkeys, signing
 from checkpoint.web.access import ANYONE, HOME, Rule, caller_of
 from checkpoint.web.api import Command, answer, body_of, too_many
 from checkpoint.web.house import house_of
-from checkpoint.web.limits import GUESSES
+from checkpoint.web.limits import GUESSES, retry_after
 from checkpoint.web.page import language_of, render
 from checkpoint.web.problems import Problem
 from checkpoint.web.signing import Admitted, CodeWanted, Refused
@@ -82,7 +82,10 @@ async def sign_in(request: Request) -> Response:
         done = await run_in_threadpool(partial(signing.by_passphrase, house, name, passphrase, visitor(request)))
     except Refused as refused:
         words, status = refused_words(refused, t), refused_status(refused)
-        return _page(request, mistake=words, status=status, name=name[:60], next_=next_)
+        page_ = _page(request, mistake=words, status=status, name=name[:60], next_=next_)
+        if status == 429:
+            page_.headers["Retry-After"] = retry_after(refused.wait.total_seconds())
+        return page_
     return _code_page(request, done, next_) if isinstance(done, CodeWanted) else await _come_in(request, done, next_)
 
 
