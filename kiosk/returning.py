@@ -52,7 +52,8 @@ class Returning:
         ]
 
     def tell_back(self, page: Page) -> None:
-        """Tell the server again what it told under numbers it has lost, then whom it named. Our own it has from ourselves."""
+        """Tell the server again what it told under numbers it has lost, then whom it named. Our own it has from ourselves, as far
+        back as we keep them."""
         for lost in page.lost:
             if not self._facts(lost.after, lost.before):
                 return
@@ -67,7 +68,8 @@ class Returning:
     def _facts(self, after: int, before: int) -> bool:
         enrolment = self._outbox.enrolment
         while enrolment is not None and (told := self._outbox.lost_by_server(after, before, AT_ONCE)):
-            ours = {one.number: "own" for one in told if witness_of(one.body) == enrolment.witness}
+            kept = self._outbox.begin().seq
+            ours = {one.number: "own" for one in told if witness_of(one.body) == enrolment.witness and one.seq > kept}
             self._outbox.told_back(ours)
             others = [one for one in told if one.number not in ours]
             if not others:

@@ -35,7 +35,7 @@ from kiosk.deeds import Enter, Leave
 from kiosk.link import LineDown
 from kiosk.station import open_kiosk
 from kiosk.web.render import page as rendered
-from tests.ground import OTHER_ID_NUMBER
+from tests.ground import OTHER_ID_NUMBER, T0
 from tests.seeds import seeds
 from tests.station import SERVER, Ground, ground
 
@@ -450,3 +450,37 @@ def test_a_name_is_believed_for_its_stamp_and_only_of_whom_the_record_names(g: G
         assert not store.take_person_back(other, "赵六", mark, stamp)
         renamed = g.store.told_person(Known(id=person, name="别人"))
         assert not store.take_person_back(person, "别人", *renamed), "nobody is renamed"
+
+
+@pytest.mark.parametrize("told", [True, False])
+def test_what_a_kiosk_no_longer_keeps_of_its_own_comes_back_as_told_or_is_said_to_be_missing(
+    g: Ground, tmp_path: Path, told: bool
+) -> None:
+    """Its own history goes back two weeks, and the backup is older."""
+    number = g.pass_(expires=T0 + timedelta(days=20))
+    g.pull()
+    copy = copied(g, tmp_path / "copy")
+    scanned(g, number)
+    settle(g)
+    own = {f.id for f in g.kiosk.outbox.own_facts()}
+    g.clock.forward(days=16)
+    scanned(g, number)
+    settle(g)
+    begin, enrolled = g.kiosk.outbox.begin().seq, g.kiosk.outbox.enrolment
+    assert begin > 1, "the first were dropped"
+    assert enrolled is not None
+    if not told:
+        g.kiosk.outbox._received.delete().execute()
+    with brought_back(g, copy) as store:
+        settle(g)
+        if told:
+            assert own <= ids(store)
+            assert store.gaps() == []
+        else:
+            [gap] = store.gaps()
+            assert (gap.witness, gap.first, gap.last) == (enrolled.witness, 1, begin)
+        assert g.kiosk.outbox.depth().waiting == 0
+        assert store.verify().ok
+        asked = len(g.line.asked)
+        settle(g)
+        assert {line.split()[0] for line in g.line.asked[asked:]} == {"GET"}, "what nobody has is not asked for for ever"
