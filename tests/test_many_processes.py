@@ -38,12 +38,12 @@ PATIENCE_S = 30.0
 DAY = timedelta(days=1)
 
 
-def until(true: Callable[[], object], what: str) -> None:
+def until(true: Callable[[], object], what: str, every_s: float = 0.01) -> None:
     """Wait until something is so."""
     deadline = time.monotonic() + PATIENCE_S
     while not true():
         assert time.monotonic() < deadline, what
-        time.sleep(0.01)
+        time.sleep(every_s)
 
 
 @pytest.fixture
@@ -270,21 +270,27 @@ class Servers:
 
     def call(self, *, apart_from: int = 0) -> str:
         """A truck of its own calls for help at the station; returns its plate. Told to any server but one."""
+        return self.call_at(apart_from=apart_from)[0]
+
+    def call_at(self, *, apart_from: int = 0) -> tuple[str, int, float]:
+        """The same; returns also the port it was told to, and when (`perf_counter`)."""
         self.calls += 1
         plate = f"浙C{self.calls:05d}"
         granted(self.store, plate, self.calls)
         what = HelpCalled(person=f"p-{self.calls}", vehicle=plate, words="flat tyre")
         body = self.kiosk.body(self.kiosk.tell(f"help-{self.calls}", utc_now(), what, station="panqiao"))
         ports = [port for pid, port in self.ports.items() if pid != apart_from]
-        url = f"http://127.0.0.1:{ports[self.calls % len(ports)]}/api/v1/facts"
+        port = ports[self.calls % len(ports)]
+        began = time.perf_counter()
 
         def held() -> bool:
-            answer = httpx.post(url, content=body, headers={"Authorization": "Bearer key"}, timeout=30)
+            url, headers = f"http://127.0.0.1:{port}/api/v1/facts", {"Authorization": "Bearer key"}
+            answer = httpx.post(url, content=body, headers=headers, timeout=30)
             assert answer.status_code in (200, 503), answer.text
             return answer.status_code == 200
 
         until(held, "the call is held")
-        return plate
+        return plate, port, began
 
     def raised(self) -> Counter[tuple[str, str, str]]:
         """How often each warning was raised: by vehicle, kind and subject."""
@@ -350,7 +356,7 @@ def test_a_scan_told_to_one_server_reaches_a_board_that_another_shows(shared: Pl
             f"http://127.0.0.1:{ports[0]}/api/v1/session", json={"account": "coordinator", "passphrase": PASSWORD}
         )
         heard: list[tuple[int, str, str]] = []
-        streams = [threading.Thread(target=_listen, args=(port, signed_in.json()["token"], heard), daemon=True) for port in ports]
+        streams = [threading.Thread(target=listen, args=(port, signed_in.json()["token"], heard), daemon=True) for port in ports]
         for stream in streams:
             stream.start()
         until(lambda: len(heard) == len(ports), "every board is open")
@@ -359,7 +365,7 @@ def test_a_scan_told_to_one_server_reaches_a_board_that_another_shows(shared: Pl
         until(lambda: wanted <= {(port, event) for port, event, data in heard if plate in data}, "every board hears of it")
 
 
-def _listen(port: int, token: str, heard: list[tuple[int, str, str]]) -> None:
+def listen(port: int, token: str, heard: list[tuple[int, str, str]]) -> None:
     """A board left open at one server: what it hears."""
     headers = {"Authorization": f"Bearer {token}"}
     with httpx.stream("GET", f"http://127.0.0.1:{port}/events", headers=headers, timeout=60) as answer:
