@@ -85,8 +85,8 @@ def _vehicle(request: Request) -> str:
 
 DESK = (COORDINATOR,)
 ROUTES = (
-    Rule("/stations/trackers", ("POST",), make, DESK),
+    Rule("/stations/trackers", ("POST",), make, DESK, step_up=True),
     Rule("/stations/trackers/{device}", ("GET",), one, DESK),
-    Rule("/stations/trackers/{device}/key", ("POST",), rekey, DESK),
+    Rule("/stations/trackers/{device}/key", ("POST",), rekey, DESK, step_up=True),
     Rule("/stations/trackers/{device}/revoke", ("POST",), revoke, DESK),
 )
