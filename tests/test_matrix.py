@@ -266,7 +266,7 @@ def test_a_programs_token_opens_the_api_of_its_role_and_no_page(ground: World, r
         elif method not in SAFE and not writes:
             wanted = "403 token-reads"
         elif rule.step_up:
-            wanted = "403 step-up"
+            wanted = "403 token-step-up"
         else:
             wanted = "open"
         if said != wanted and (wanted != "open" or not _open(rule, role, got)):
