@@ -23,6 +23,7 @@ from starlette.testclient import TestClient
 
 from checkpoint.core import badges, pins
 from checkpoint.core.facts import Fact, Happening, Loaded, LoopPublished, Scanned, Shown, WarningRaised, encode
+from checkpoint.messages.events import FOR_ROLE
 from checkpoint.store import Store
 from checkpoint.store.registry import Account
 from checkpoint.store.registry.accounts import TOTP
@@ -53,6 +54,7 @@ OWN, FOREIGN, MISSING = "own", "foreign", "missing"
 OFFICES = {CARRIER: ("甲运输", "乙运输"), LABORATORY: ("lab-a", "lab-b")}
 # The public key of RFC 8032's first test.
 PUBLIC_KEY = "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a"
+PROGRAMS = (COORDINATOR, CARRIER, LABORATORY)
 BROWSERS = (ADMINISTRATOR, COORDINATOR, CARRIER, LABORATORY)
 
 
@@ -320,6 +322,15 @@ def _token(world: World, owner: str, role: str) -> str:
     return made.id
 
 
+def _webhook(world: World, owner: str, role: str) -> str:
+    of = CARRIER if owner == FOREIGN and role not in OFFICES else role if role in OFFICES else COORDINATOR
+    made = world.store.registry.add_webhook(
+        "https://carrier.example/hook", FOR_ROLE[of], role=of, office=world.office(of, owner) if of in OFFICES else "",
+        secret="whsec_" + secrets.token_hex(16), made_by="x", since=0,
+    )  # fmt: skip
+    return made.id
+
+
 def _session(world: World, owner: str, role: str) -> str:
     return digest(world.session(role, owner))[:SESSION_CHARS]
 
@@ -366,6 +377,7 @@ MAKERS: dict[str, Callable[[World, str, str], str]] = {
     "token": _token,
     "link": lambda w, owner, _: w.granted(owner).link_token,
     "loop": lambda w, owner, _: f"{LOOP}/1",
+    "webhook": _webhook,
     "session": _session,
     "factor": _factor,
     "account": _account,
@@ -382,11 +394,19 @@ PLACES = {
 # -- how a route is declared ------------------------------------------------------------------------------------------
 
 
-def one(kind: str, *hidden: str, once: bool = False, stands: Callable[[World, str], bool] | None = None, **send: Any) -> Case:
-    """A route about one object that its path names. `once`: asking changes it, so each asking gets its own."""
+def one(
+    kind: str,
+    *hidden: str,
+    once: bool = False,
+    more: str = "",
+    stands: Callable[[World, str], bool] | None = None,
+    **send: Any,
+) -> Case:
+    """A route about one object that its path names, and `more` that follows it there. `once`: asking changes it, so each
+    asking gets its own."""
 
     def ask(world: World, role: str, owner: str) -> Ask:
-        return Ask(world.of(kind, owner, role, fresh=once), send)
+        return Ask(world.of(kind, owner, role, fresh=once) + more, send)
 
     return Case(ask, frozenset(hidden), objects=True, stands=stands)
 
@@ -530,6 +550,17 @@ CASES: dict[tuple[str, str], Case] = {
     # programs
     ("POST", "/tokens"): plain(data={"name": "程序", "days": "30", "role": "coordinator"}),
     ("POST", "/tokens/{token}/revoke"): one("token", COORDINATOR, CARRIER, LABORATORY, once=True),
+    ("POST", "/webhooks"): plain(data={"url": "x"}),
+    ("GET", "/webhooks/{webhook}"): one("webhook", *PROGRAMS),
+    ("POST", "/webhooks/{webhook}/secret"): one("webhook", *PROGRAMS),
+    ("POST", "/webhooks/{webhook}/{what}"): one("webhook", *PROGRAMS, more="/pause"),
+    ("POST", "/api/v1/webhooks"): plain(json={"url": "x", "events": []}),
+    ("GET", "/api/v1/webhooks/{webhook}"): one("webhook", *PROGRAMS),
+    ("DELETE", "/api/v1/webhooks/{webhook}"): one("webhook", *PROGRAMS, once=True),
+    ("POST", "/api/v1/webhooks/{webhook}/secret"): one("webhook", *PROGRAMS),
+    ("POST", "/api/v1/webhooks/{webhook}/pause"): one("webhook", *PROGRAMS),
+    ("POST", "/api/v1/webhooks/{webhook}/resume"): one("webhook", *PROGRAMS),
+    ("GET", "/api/v1/webhooks/{webhook}/deliveries"): one("webhook", *PROGRAMS),
     # files and words
     ("GET", "/static/vendor/{path:path}"): Case(lambda *_: Ask("maplibre-gl/dist/maplibre-gl.css")),
     ("GET", "/static/web/{path:path}"): Case(lambda *_: Ask("board.css")),
