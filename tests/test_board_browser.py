@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from datetime import timedelta
 from io import BytesIO
 from pathlib import Path
 
@@ -31,7 +32,23 @@ QUIET = [
 WITHOUT_WEBGL = ["--disable-gpu", "--disable-3d-apis"]
 WITH_WEBGL = ["--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"]
 FRONT_END = Path(os.environ.get("CHECKPOINT_FRONT_END", "") or Path(sys.prefix, "front-end", "node_modules"))
-PAGES = ["/", "/vehicles/浙C18L44", "/passes", "/passes/new", "/loops/ouhai-jiading/1", "/stations", "/aside"]
+PAGES = [
+    "/", "/vehicles/浙C18L44", "/passes", "/passes/new", "/loops/ouhai-jiading/1", "/stations", "/aside", "/api", "/tokens",
+    "/webhooks", "/webhooks/{hook}", "/problems", "/problems/malformed",
+]  # fmt: skip
+
+
+def pages_of(found: Desk) -> list[str]:
+    """The pages, with a token and a webhook on them that something became of."""
+    registry = found.store.registry
+    if not registry.webhooks():
+        expires = found.house.now() + timedelta(days=30)
+        registry.add_api_token("0" * 64, name="派车系统", role="coordinator", office="", writes=True, made_by="", expires=expires)
+        url, events = "https://hooks.example.com/" + "long/" * 40, ("pass.granted", "warning.raised")
+        hook = registry.add_webhook(url, events, role="coordinator", office="", secret="whsec_", made_by="", since=0)
+        registry.put_out([(hook.id, 1, "pass.granted"), (hook.id, 2, "warning.raised")], 2)
+        registry.outgoing_failed(registry.outgoing_due(hook.id, found.house.now(), 1)[0], 500, "refused", expires)
+    return [path.format(hook=registry.webhooks()[0].id) for path in PAGES]
 
 
 @pytest.fixture(scope="module")
@@ -186,7 +203,7 @@ def test_axe_finds_no_barrier_on_any_page(server: tuple[Desk, str], plain: Brows
     # axe is set into the page by the tester; our own policy would rightly refuse it.
     script = AXE.read_text(encoding="utf-8")
     problems = []
-    for path in PAGES:
+    for path in pages_of(found):
         page = context.new_page()
         page.goto(path)
         page.evaluate(script)
@@ -203,7 +220,7 @@ def test_no_page_is_wider_than_its_screen(server: tuple[Desk, str], plain: Brows
     context = signed_in(found, address, plain, "en")
     page = context.new_page()
     page.set_viewport_size({"width": width, "height": 900})
-    for path in PAGES:
+    for path in pages_of(found):
         page.goto(path)
         assert page.evaluate("() => document.documentElement.scrollWidth") <= width, path
     context.close()

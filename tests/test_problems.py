@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
+from checkpoint.store import StorageBusy, StorageFailed, StorageFull
 from checkpoint.web import access
 from checkpoint.web.app import create_app
 from checkpoint.web.problem_pages import KINDS
@@ -110,3 +111,31 @@ def test_too_many_tries_say_when_to_come_back(tmp_path: Path) -> None:
         assert refused.headers["retry-after"] == "2"
         assert refused.json()["type"].endswith("/problems/too-many")
     store.close()
+
+
+@pytest.mark.parametrize(
+    ("raised", "status", "kind"),
+    [
+        (RuntimeError("ours"), 500, "ours"),
+        (StorageFailed("the disk"), 503, "storage-failed"),
+        (StorageBusy("held"), 503, "storage-busy"),
+        (StorageFull("no room"), 507, "no-room"),
+    ],
+)
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_what_fails_on_our_side_is_a_problem_document_too(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch, raised: Exception, status: int, kind: str, method: str
+) -> None:
+    def failing(*_: object, **__: object) -> None:
+        raise raised
+
+    store = client.app.state.house.store  # type: ignore[attr-defined]
+    monkeypatch.setattr(type(store), "facts_of_kind_after", failing)
+    monkeypatch.setattr(type(store.registry), "add_kiosk", failing)
+    path, body = ("/passes", None) if method == "GET" else ("/kiosks", {"station": "panqiao"})
+    answered = client.request(method, f"/api/v1{path}", json=body)
+    assert (answered.status_code, answered.headers["content-type"]) == (status, "application/problem+json")
+    said = answered.json()
+    assert (said["type"], said["status"]) == (f"{SITE}/problems/{kind}", status)
+    assert said["instance"].startswith("urn:request:")
+    assert ("retry-after" in answered.headers) == (status != 500)

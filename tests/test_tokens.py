@@ -15,6 +15,7 @@ from checkpoint.store import Store
 from checkpoint.web import access
 from checkpoint.web.access import ADMINISTRATOR, CARRIER, COORDINATOR, LABORATORY
 from checkpoint.web.app import create_app
+from tests.accounts import account
 from tests.ground import LOOP, T0, Still, store_in
 
 CARRIER_NAME = "瓯海冷链"
@@ -180,3 +181,34 @@ def test_an_office_cannot_make_a_token_for_another_role(client: TestClient, stor
     made(client, CARRIER, CARRIER_NAME, role="coordinator", office="别家")
     [held] = store.registry.api_tokens()
     assert (held.role, held.office) == (CARRIER, CARRIER_NAME)
+
+
+def test_a_token_goes_with_the_account_that_let_itself_in_by_it(client: TestClient, store: Store) -> None:
+    own, given = account(store, CARRIER, "own", office=CARRIER_NAME), account(store, ADMINISTRATOR, "boss")
+    tokens = {}
+    for maker in (own, given):
+        text = f"{access.BEGINS_WITH}{maker.name}"
+        store.registry.add_api_token(
+            access.digest(text),
+            name="dispatch",
+            role=CARRIER,
+            office=CARRIER_NAME,
+            writes=False,
+            made_by=maker.id,
+            expires=T0 + timedelta(days=1),
+        )
+        tokens[maker.id] = text
+    for maker, status in ((own, 401), (given, 200)):
+        assert client.get("/api/v1/passes", headers=by(tokens[maker.id])).status_code == 200
+        assert store.registry.disable_account(maker.id)
+        assert client.get("/api/v1/passes", headers=by(tokens[maker.id])).status_code == status
+
+
+def test_who_made_and_revoked_a_token_is_written_down(client: TestClient, store: Store) -> None:
+    made(client)
+    [held] = store.registry.api_tokens()
+    client.post(f"/tokens/{held.id}/revoke", headers=signed_in(client, CARRIER, CARRIER_NAME))
+    assert sorted((row.what, row.detail) for row in store.registry.audited(2)) == [
+        ("token-made", "dispatch"),
+        ("token-revoked", "dispatch"),
+    ]

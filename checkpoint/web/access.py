@@ -255,8 +255,13 @@ def _by_api_token(house: House, text: str) -> Caller | None:
     token = registry.api_token(digest(text))
     if token is None or not token.opens(now):
         return None
+    maker = registry.account(token.made_by)
+    # An account that let itself in by program goes with all its ways in; what an administrator made for an office stays.
+    if maker is not None and maker.disabled_at is not None and maker.role == token.role:
+        return None
     if token.used_at is None or now - token.used_at >= NOTED_EVERY:
-        registry.api_token_used(token.id)
+        with suppress(StorageFailed):  # that it cannot be noted is no reason to turn anybody away
+            registry.api_token_used(token.id)
     who = token.office or token.role
     return Caller(role=token.role, who=who, name=token.name, by=token.id, way="token", writes=token.writes)
 

@@ -149,6 +149,8 @@ async def pass_requests(request: Request) -> Response:
     def shown(recorded: Recorded) -> object | None:
         what = recorded.fact.what
         assert isinstance(what, PassRequested)
+        if own not in (None, what.carrier) or query.vehicle not in (None, what.vehicle):
+            return None
         try:
             asked = house.office.requested(what.request)
         except Unknown:
@@ -156,7 +158,6 @@ async def pass_requests(request: Request) -> Response:
         fits = (
             own in (None, asked.wish.carrier)
             and query.state in (None, asked.state)
-            and query.vehicle in (None, asked.wish.vehicle)
             and (query.since is None or asked.at >= query.since)
         )
         return _request_read(house, asked) if fits else None

@@ -105,7 +105,7 @@ async def remove(request: Request) -> Response:
 
     def work() -> Response:
         hook = _one(request)
-        house_of(request).store.registry.remove_webhook(hook.id)
+        data.remove(house_of(request), hook, caller_of(request).by)
         return answer(WebhookRemoved(webhook=hook.id))
 
     return await run_in_threadpool(work)
@@ -116,7 +116,7 @@ async def renew(request: Request) -> Response:
 
     def work() -> Response:
         hook = _one(request)
-        secret, until = data.renew(house_of(request), hook)
+        secret, until = data.renew(house_of(request), hook, caller_of(request).by)
         return answer(SecretRenewed(webhook=hook.id, secret=secret, old_until=until))
 
     return await run_in_threadpool(work)

@@ -30,6 +30,7 @@ from checkpoint.web.access import (
 from checkpoint.web.house import House, house_of
 from checkpoint.web.page import language_of, render
 from checkpoint.web.problems import Problem
+from checkpoint.web.visitor import visitor_of
 from checkpoint.wish import MAX_NAME_CHARS, one_form
 
 FOR_PROGRAMS = (COORDINATOR, CARRIER, LABORATORY)
@@ -96,6 +97,7 @@ async def make(request: Request) -> Response:
             made_by=caller.by,
             expires=house.now() + timedelta(days=int(days)),
         )
+        _audit(request, "token-made", name)
         return once.lead_to(house, "/tokens", made)
 
     return await run_in_threadpool(work)
@@ -106,12 +108,21 @@ async def revoke(request: Request) -> Response:
 
     def work() -> Response:
         house, token = house_of(request), request.path_params["token"]
-        if token not in {own.id for own in _own(house, caller_of(request))}:
+        found = next((own for own in _own(house, caller_of(request)) if own.id == token), None)
+        if found is None:
             raise Problem(404, "no-token")
-        house.store.registry.revoke_api_token(token)
+        if house.store.registry.revoke_api_token(token):
+            _audit(request, "token-revoked", found.name)
         return RedirectResponse("/tokens", 303)
 
     return await run_in_threadpool(work)
+
+
+def _audit(request: Request, what: str, name: str) -> None:
+    caller, address = caller_of(request), visitor_of(request).address
+    house_of(request).store.registry.audit(
+        what, account=caller.account, actor=caller.account or caller.by, address=address, detail=name
+    )
 
 
 WHO = (ADMINISTRATOR, *FOR_PROGRAMS)

@@ -102,7 +102,7 @@ async def change(request: Request) -> Response:
             case "resume":
                 registry.resume_webhook(hook.id)
             case "remove":
-                registry.remove_webhook(hook.id)
+                data.remove(house_of(request), hook, caller_of(request).by)
                 return RedirectResponse("/webhooks", 303)
             case _:
                 raise Problem(404, "not-found")
@@ -116,7 +116,7 @@ async def renew(request: Request) -> Response:
 
     def work() -> Response:
         house, hook = house_of(request), _hook(request)
-        secret, _ = data.renew(house, hook)
+        secret, _ = data.renew(house, hook, caller_of(request).by)
         return once.lead_to(house, f"/webhooks/{hook.id}", secret)
 
     return await run_in_threadpool(work)

@@ -91,14 +91,22 @@ def make(house: House, *, url: str, events: Iterable[str], role: str, office: st
         raise TooManyWebhooks
     secret = signing.secret_of(secrets.token_bytes(signing.SECRET_BYTES))
     made = registry.add_webhook(url, wanted, role=role, office=office, secret=secret, made_by=by, since=house.store.last_number())
+    registry.audit("webhook-made", actor=by, detail=made.id)
     return made, secret
 
 
-def renew(house: House, webhook: Webhook) -> tuple[str, datetime]:
+def renew(house: House, webhook: Webhook, by: str) -> tuple[str, datetime]:
     """A new secret, and until when the one before signs beside it."""
     secret, until = signing.secret_of(secrets.token_bytes(signing.SECRET_BYTES)), house.now() + SECRET_OVERLAPS
     house.store.registry.renew_webhook_secret(webhook.id, secret, until)
+    house.store.registry.audit("webhook-renewed", actor=by, detail=webhook.id)
     return secret, until
+
+
+def remove(house: House, webhook: Webhook, by: str) -> None:
+    """Send nothing to it ever again."""
+    if house.store.registry.remove_webhook(webhook.id):
+        house.store.registry.audit("webhook-removed", actor=by, detail=webhook.id)
 
 
 def read(hook: Webhook) -> WebhookRead:
