@@ -148,6 +148,7 @@ class Watch:
         self._fix_number = 0
         # Up to which link of the server's own chain was read or told.
         self._told_to = 0
+        self._outrun = False
         self._telling = False
         self._loops = Loops()
         self._parted_at: datetime | None = None
@@ -293,6 +294,7 @@ class Watch:
             told = self._tell(watched, now) if self._telling else []
         except Outrun as error:
             log.info("another process told meanwhile: %s", error)
+            self._outrun = True
             self._dirty.add(vehicle)
             return True
         except Exception as error:
@@ -389,6 +391,8 @@ class Watch:
         if self._fact_number is None:
             self._begin()
             return
+        # Asked before reading on: whatever was told up to there is read then, or has left the record since.
+        told_to = self._store.told() if self._outrun else 0
         while recorded := self._store.facts_after(self._fact_number, _AT_ONCE):
             self._take(recorded)
             self._fact_number = recorded[-1].number
@@ -399,6 +403,7 @@ class Watch:
                     watched.track.add(a.fix)
                 self._learnt(a.vehicle)
             self._fix_number = arrived[-1].number
+        self._told_to, self._outrun = max(self._told_to, told_to), False
 
     def _begin(self) -> None:
         # The numbers first: what comes while we read the rest is then read twice, and not missed.
