@@ -21,7 +21,8 @@ from checkpoint.web.routes import TABLE
 from kiosk.app import create_app as kiosk_app
 from kiosk.station import open_kiosk
 from tests.ground import Still
-from tests.matrix import BASE, BROWSERS, CASES, ENDLESS, FOREIGN, MISSING, OWN, Ask, Case, World, path_of, plain, world
+from tests.matrix import CASES, ENDLESS, Ask, Case, path_of, plain
+from tests.matrix_world import BASE, BROWSERS, FOREIGN, MISSING, OWN, World, world
 
 ROUTES = [(method, rule) for rule in TABLE for method in rule.methods]
 UNKNOWN_METHODS = ("PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "PROPFIND", "CONNECTED")
