@@ -33,9 +33,10 @@ from kiosk import deeds, doing
 from kiosk.deeds import AnyDeed
 from kiosk.doing import UNDO_WITHIN, Bench, Refused
 from kiosk.duty import Duty
+from kiosk.kept import NoRoom
 from kiosk.knowledge import Knowledge
 from kiosk.link import LinkState
-from kiosk.outbox import NoRoom, Outbox
+from kiosk.outbox import Outbox
 from kiosk.screen import CrewMember, Notice, Screen, Subject
 
 COOL_DOWN = timedelta(seconds=30)

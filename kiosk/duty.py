@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from checkpoint.core import badges, pins
-from kiosk.outbox import StaffMember
+from kiosk.kept import StaffMember
 
 SIGNED_ON_FOR = timedelta(minutes=20)
 PIN_TRIES, PIN_PAUSE = 5, timedelta(minutes=1)

@@ -34,8 +34,9 @@ from checkpoint.core.facts import (
 from checkpoint.core.journey import View, pass_in_force, view_of
 from checkpoint.core.loop import Loop, Loops, MalformedLoop, Station, parse
 from checkpoint.core.sampling import sealed_at
+from kiosk.kept import StaffMember
 from kiosk.link import readable
-from kiosk.outbox import Outbox, StaffMember
+from kiosk.outbox import Outbox
 
 PACK_AGAIN = timedelta(hours=12)
 """Where nobody scanned the truck in, a care pack belongs to the visit of these hours."""

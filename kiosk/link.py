@@ -38,8 +38,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from checkpoint.core import enrolling
 from checkpoint.core.facts import Fact, Malformed, decode
 from checkpoint.version import VERSION
+from kiosk.kept import Enrolment, NoRoom, Told, Waiting
 from kiosk.offset import ClockOffset
-from kiosk.outbox import Enrolment, NoRoom, Outbox, Told, Waiting
+from kiosk.outbox import Outbox
 from kiosk.returning import Returning
 from kiosk.wire import Enrolled, Page, Renewed, Returned, Taken, entry
 

@@ -12,7 +12,8 @@ from collections.abc import Callable, Iterable
 
 import msgspec
 
-from kiosk.outbox import Forked, Head, Outbox
+from kiosk.kept import Forked, Head
+from kiosk.outbox import Outbox
 from kiosk.wire import Gap, HeldTo, Named, Page, Returned, told_back, witness_of
 
 _log = logging.getLogger(__name__)

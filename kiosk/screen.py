@@ -11,9 +11,10 @@ from checkpoint.core.journey import View
 from checkpoint.core.loop import Loop, Policy, Station
 from checkpoint.core.sampling import Evidence, Standing
 from checkpoint.core.verdict import Verdict
+from kiosk.kept import Depth, Enrolment, SetAside, StaffMember
 from kiosk.knowledge import Alert, RunningTest, Taken
 from kiosk.link import LinkState
-from kiosk.outbox import Depth, Disk, Enrolment, SetAside, StaffMember
+from kiosk.outbox import Disk
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,8 +13,9 @@ import httpx
 
 from kiosk import scanner
 from kiosk.desk import Desk
+from kiosk.kept import Enrolment
 from kiosk.link import Link
-from kiosk.outbox import FILE_NAME, Enrolment, Outbox
+from kiosk.outbox import FILE_NAME, Outbox
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,7 +11,7 @@ from datetime import datetime
 
 import msgspec
 
-from kiosk.outbox import StaffMember, Told, Waiting
+from kiosk.kept import StaffMember, Told, Waiting
 
 
 class SetAside(msgspec.Struct, frozen=True):

@@ -46,8 +46,9 @@ from checkpoint.core.facts import (
 from checkpoint.core.loop import Loop, parse
 from kiosk import scanner
 from kiosk.desk import COOL_DOWN, Desk
+from kiosk.kept import Enrolment, Told
 from kiosk.link import LinkState
-from kiosk.outbox import Enrolment, Outbox, Told
+from kiosk.outbox import Outbox
 
 AT = datetime(2026, 5, 3, 6, 0, tzinfo=UTC)
 TRUCKS = 30

@@ -38,7 +38,7 @@ from checkpoint.web.account import SESSION_CHARS
 from checkpoint.web.app import create_app
 from checkpoint.web.invitations import new_token
 from checkpoint.wish import Person
-from kiosk.outbox import FIRST_PREV, Enrolment, Head, chained
+from kiosk.kept import FIRST_PREV, Enrolment, Head, chained
 from tests.accounts import account
 from tests.ground import LOOP, T0, Still, document, store_in, wish
 

@@ -16,7 +16,8 @@ from checkpoint.web.access import digest
 from checkpoint.web.app import create_app
 from kiosk.app import create_app as create_page
 from kiosk.deeds import GivePack
-from kiosk.outbox import NoRoom, Outbox
+from kiosk.kept import NoRoom
+from kiosk.outbox import Outbox
 from tests.disks import Disk, small_disk
 from tests.ground import LOOP, T0, Still, publish, wish
 from tests.station import ground

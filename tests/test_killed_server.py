@@ -20,8 +20,9 @@ from checkpoint.config import utc_now
 from checkpoint.core.facts import DeviceBound, Fact, SwabTaken, encode, uuid7
 from checkpoint.store import Store
 from checkpoint.web.access import digest
+from kiosk.kept import Enrolment
 from kiosk.link import LineDown, Link
-from kiosk.outbox import Enrolment, Outbox
+from kiosk.outbox import Outbox
 from tests.ground import publish
 from tests.nursery import Nursery, nursery
 from tests.places import Place

@@ -16,7 +16,8 @@ import pytest
 from checkpoint.core import badges, pins
 from checkpoint.core.facts import Entered, Scanned
 from kiosk.deeds import Enter
-from kiosk.outbox import MIGRATIONS, Broken, Enrolment, Head, Outbox, StaffMember
+from kiosk.kept import Broken, Enrolment, Head, StaffMember
+from kiosk.outbox import MIGRATIONS, Outbox
 from kiosk.vault import KEY_FILE, Unreadable, Vault, open_vault
 from tests.ground import T0, Still, publish
 from tests.station import PIN, Ground, ground

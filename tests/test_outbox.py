@@ -15,7 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from checkpoint.core.facts import Fact, TubeSealed, decode
-from kiosk.outbox import FIRST_PREV, Broken, Depth, Enrolment, Head, Outbox, StaffMember, Told, chained
+from kiosk.kept import FIRST_PREV, Broken, Depth, Enrolment, Head, StaffMember, Told, chained
+from kiosk.outbox import Outbox
 
 T0 = datetime(2026, 5, 3, 2, 0, tzinfo=UTC)
 

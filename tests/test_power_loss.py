@@ -21,7 +21,8 @@ from checkpoint.core.facts import SwabTaken
 from checkpoint.core.track import Fix
 from checkpoint.store import Entry, Signed, StorageFailed, Store, sqlite
 from checkpoint.store.ledger import entry_of
-from kiosk.outbox import Outbox, Told
+from kiosk.kept import Told
+from kiosk.outbox import Outbox
 from tests.ground import T0, Still, publish
 from tests.power import power_until
 from tests.seeds import rounds, seeds

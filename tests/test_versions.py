@@ -25,7 +25,8 @@ from checkpoint.store.keys import KEY_FILE
 from checkpoint.store.migrations import MIGRATIONS
 from checkpoint.version import VERSION
 from checkpoint.web.app import create_app
-from kiosk.outbox import FILE_NAME, Told
+from kiosk.kept import Told
+from kiosk.outbox import FILE_NAME
 from kiosk.station import Kiosk, open_kiosk
 from tests import version_0_1_0 as old
 from tests.ground import Still

@@ -22,7 +22,7 @@ from checkpoint.core.journey import view_of
 from checkpoint.core.loop import Loop, Loops, parse
 from checkpoint.core.rules import decide, step_s_of
 from checkpoint.core.verdict import Gate
-from kiosk.outbox import FIRST_PREV, Enrolment, Head, chained
+from kiosk.kept import FIRST_PREV, Enrolment, Head, chained
 
 BATCH = 400
 
