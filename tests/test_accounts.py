@@ -7,20 +7,22 @@ from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
+import httpx
 import pyotp
 import pytest
 from starlette.testclient import TestClient
 
 from checkpoint.store import Store
 from checkpoint.ui import texts
-from checkpoint.web import credentials, passkeys
-from checkpoint.web.access import ADMINISTRATOR, CARRIER, COORDINATOR, IDLE, LABORATORY, WITH_ACCOUNT, digest
+from checkpoint.web import board, credentials, passkeys
+from checkpoint.web.access import ADMINISTRATOR, CARRIER, COORDINATOR, IDLE, LABORATORY, WITH_ACCOUNT, digest, open_session
 from checkpoint.web.invitations import FIRST_LASTS, INVITATION_LASTS, begin, first_link
 from checkpoint.web.passphrases import stands_alone
 from checkpoint.web.visitor import BROWSERS, PROGRAM, SYSTEMS
 from tests.accounts import PASSPHRASE
 from tests.door import HOST, Door, door, shows, ticket_of, tries
 from tests.ground import Still
+from tests.served import serving
 
 NEW = "eleven snails climb slowly"
 COOKIE = "__Host-checkpoint"
@@ -192,6 +194,21 @@ def test_disabling_ends_sessions_at_once_and_can_be_taken_back(house: Door) -> N
     assert admin.post(f"/accounts/{who.id}/reset").status_code == 409
     assert admin.post(f"/accounts/{who.id}/enable").status_code == 303
     assert tries(house.browser(), COORDINATOR).status_code == 303
+
+
+def test_a_stream_that_is_open_ends_with_the_session_it_was_opened_in(house: Door, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(board, "ASK_AGAIN_S", 0.0)
+    who = house.accounts[COORDINATOR]
+    token = open_session(house.house, role=COORDINATOR, who=who.id, name=who.display, account=who.id)
+    headers = {"authorization": f"Bearer {token}"}
+    with serving(house.app) as address, httpx.stream("GET", f"{address}/events", headers=headers, timeout=20) as stream:
+        lines = stream.iter_lines()
+        assert next(lines).startswith("retry")
+        house.house.hub.publish("vehicle", {"vehicle": "浙C12345"})
+        assert any("浙C12345" in line for line in lines)
+        house.store.registry.disable_account(who.id)
+        house.house.hub.publish("vehicle", {"vehicle": "浙C67890"})
+        assert "浙C67890" not in "".join(lines)
 
 
 def test_a_reset_takes_everything_and_gives_a_link(house: Door) -> None:

@@ -36,7 +36,7 @@ from checkpoint.web.limits import ORDINARY, STRANGERS, Rate
 from checkpoint.web.problems import Problem, wants_page
 
 if TYPE_CHECKING:
-    from checkpoint.store.registry import Kiosk
+    from checkpoint.store.registry import Kiosk, Session
 
 ADMINISTRATOR, COORDINATOR, CARRIER, LABORATORY, STATION, DRIVER, KIOSK, ANYONE = (
     "administrator", "coordinator", "carrier", "laboratory", "station", "driver", "kiosk", "anyone",
@@ -223,12 +223,25 @@ async def _callers(request: Request, house: House) -> list[Caller]:
     return found
 
 
-def _by_session(house: House, token: str, way: str, *, used: bool) -> Caller | None:
-    registry, now = house.store.registry, house.now()
-    session = registry.session(digest(token))
+def _open(house: House, token_hash: str, way: str) -> Session | None:
+    """The session of that hash, when it has not ended and was not left unused."""
+    session, now = house.store.registry.session(token_hash), house.now()
     if session is None or session.expires <= now:
         return None
     if way == "cookie" and session.role in IDLE and now - session.seen >= house.lasting(IDLE[session.role]):
+        return None
+    return session
+
+
+def still_in(house: House, caller: Caller) -> bool:
+    """Whether a caller's session has not ended meanwhile: a stream outlives the request that opened it. Blocks."""
+    return not caller.session or _open(house, caller.session, caller.way) is not None
+
+
+def _by_session(house: House, token: str, way: str, *, used: bool) -> Caller | None:
+    registry, now = house.store.registry, house.now()
+    session = _open(house, digest(token), way)
+    if session is None:
         return None
     if used and session.role != DRIVER and now - session.seen >= SEEN_EVERY:
         with suppress(StorageFailed):  # that it cannot be noted is no reason to turn anybody away

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
 from datetime import datetime
+from time import monotonic
 from typing import Any, cast
 
 import msgspec
@@ -18,7 +19,7 @@ from checkpoint.core.facts import Fact, WarningAnswered, WarningRaised, digest_i
 from checkpoint.core.loop import Loop
 from checkpoint.ui import texts
 from checkpoint.web import bounds
-from checkpoint.web.access import CARRIER, COORDINATOR, Caller, Rule, caller_of
+from checkpoint.web.access import CARRIER, COORDINATOR, Caller, Rule, caller_of, still_in
 from checkpoint.web.board_data import SHOWS, LookLike, Show, Truck, counts, gathered, trucks, warnings
 from checkpoint.web.house import House, house_of
 from checkpoint.web.hub import sse
@@ -33,6 +34,8 @@ from checkpoint.web.words import Words
 MOST_WARNINGS = 60
 MAX_ANSWER = 500
 STREAM_AGAIN_S = 30
+# How often an open stream asks whether its reader may still read.
+ASK_AGAIN_S = 10.0
 
 
 def looks_for(house: House, caller: Caller, *, driving: bool = False) -> dict[str, LookLike]:
@@ -135,7 +138,12 @@ async def events(request: Request) -> Response:
     async def stream() -> AsyncIterator[bytes]:
         with house.limits.streaming(who):
             yield b"retry: 2000\n\n: welcome\n\n"
+            asked = monotonic()
             async for event in house.hub.stream():
+                if monotonic() - asked >= ASK_AGAIN_S:
+                    if not await run_in_threadpool(still_in, house, caller):
+                        return
+                    asked = monotonic()
                 if event is None or caller.role == COORDINATOR:
                     yield sse(event)
                 elif _concerns(house, caller, event[1]):
