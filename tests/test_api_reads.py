@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
+from checkpoint.core.facts import Fact, ResultReported
 from checkpoint.core.rules import ABOUT_TESTS
 from checkpoint.store import Store
 from checkpoint.web import access
@@ -18,6 +19,7 @@ from checkpoint.web.app import create_app
 from tests.desk import Desk, desk
 from tests.fleet import NOW
 from tests.ground import LOOP, T0, Still, store_in
+from tests.places import Place
 
 Get = Callable[..., Any]
 OURS, THEIRS = "瓯海冷链", "平阳物流"
@@ -359,3 +361,27 @@ def test_trucks_are_filtered_by_colour_and_state(fleet: Desk) -> None:
     assert red
     assert get("/vehicles?state=resting").json()["vehicles"] == [t for t in every if t["state"] == "resting"]
     assert get("/vehicles?state=flying").status_code == 400
+
+
+# -- what lists are made of ---------------------------------------------------------------------------------------------
+
+
+def test_the_record_is_read_on_from_a_number_on_either_database(place: Place, clock: Still) -> None:
+    store = place.open(clock)
+    try:
+        for n in range(6):
+            lab = "lab:甲" if n % 2 else "lab:乙"
+            what = ResultReported(test="pcr", result="negative", laboratory=lab[4:], tube=f"T{n}")
+            assert store.record(Fact(id=f"r{n}", at=T0, witness=lab, what=what)).held
+            store.set_aside(lab, f"odd {n}".encode(), "malformed")
+        numbers = [r.number for r in store.facts_of_kind_after(["ResultReported"], 0, 10)]
+        assert [r.fact.id for r in store.facts_of_kind_after(["ResultReported"], numbers[1], 2)] == ["r2", "r3"]
+        assert store.facts_of_kind_after(["Loaded"], 0, 10) == []
+        own = store.facts_told_by("lab:甲", 0, 10)
+        assert [r.fact.id for r in own] == ["r1", "r3", "r5"]
+        assert [r.fact.id for r in store.facts_told_by("lab:甲", own[0].seq, 1)] == ["r3"]
+        aside = store.aside_of("lab:乙", 0, 10)
+        assert [a.raw for a in aside] == [b"odd 0", b"odd 2", b"odd 4"]
+        assert [a.raw for a in store.aside_of("lab:乙", aside[0].number, 1)] == [b"odd 2"]
+    finally:
+        store.close()

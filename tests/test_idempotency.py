@@ -18,6 +18,7 @@ from checkpoint.web import access
 from checkpoint.web.app import create_app
 from checkpoint.web.idempotency import KEPT, REPLAYED, UNDER_WAY
 from tests.ground import LOOP, T0, Still, store_in
+from tests.places import Place
 
 Post = Callable[..., Any]
 WISH = {
@@ -209,3 +210,49 @@ def test_what_the_storage_refused_may_be_sent_again_under_its_key(
     monkeypatch.setattr(type(store.registry), "add_kiosk", add)
     post_kiosk(post)
     assert len(store.registry.kiosks()) == 1
+
+
+def test_answers_and_tokens_are_kept_alike_on_either_database(place: Place, clock: Still) -> None:
+    store = place.open(clock)
+    try:
+        registry = store.registry
+        assert registry.begin_answer("a", "k", "asked", KEPT) is None
+        begun = registry.begin_answer("a", "k", "asked", KEPT)
+        assert begun is not None
+        assert (begun.asked, begun.begun_at, begun.answer) == ("asked", T0, None)
+        assert registry.begin_answer("b", "k", "other", KEPT) is None, "another caller's key"
+        registry.keep_answer("a", "k", "the answer")
+        registry.drop_answer("a", "k")
+        kept = registry.begin_answer("a", "k", "asked", KEPT)
+        assert kept is not None
+        assert kept.answer == "the answer", "an answer that is kept is not dropped"
+        registry.drop_answer("b", "k")
+        assert registry.begin_answer("b", "k", "other", KEPT) is None
+        clock.at = T0 + KEPT
+        assert registry.begin_answer("a", "k", "asked", KEPT) is None
+        made = registry.add_api_token(
+            "0" * 64, name="派车", role="carrier", office="甲", writes=True, made_by="x", expires=clock() + KEPT
+        )
+        assert registry.api_token("0" * 64) == made
+        registry.api_token_used(made.id)
+        assert registry.revoke_api_token(made.id)
+        assert not registry.revoke_api_token(made.id)
+        [held] = registry.api_tokens("carrier", "甲")
+        assert (held.used_at, held.revoked_at) == (clock(), clock())
+    finally:
+        store.close()
+
+
+def test_of_many_who_begin_at_once_one_has_the_turn_on_either_database(place: Place, clock: Still) -> None:
+    store, together = place.open(clock), Barrier(8)
+
+    def begin() -> bool:
+        together.wait()
+        return store.registry.begin_answer("a", "k", "asked", KEPT) is None
+
+    try:
+        with ThreadPoolExecutor(8) as pool:
+            turns = [future.result() for future in [pool.submit(begin) for _ in range(8)]]
+        assert turns.count(True) == 1
+    finally:
+        store.close()
