@@ -32,6 +32,7 @@ from checkpoint.store import Store
 from checkpoint.store.keys import KEY_FILE
 from checkpoint.tls import Certificate
 from checkpoint.watch import Watch
+from checkpoint.web import idempotency
 from checkpoint.web.app import create_app
 from checkpoint.web.edge import LOCAL, Edge, name_of
 from checkpoint.web.hub import Hub
@@ -91,7 +92,7 @@ class Server(Process):
 
 def chores_of(store: Store, config: Config) -> tuple[Chore, ...]:
     """Everything the server does by itself in a rhythm of its own, in the order in which it is looked at."""
-    chores: list[Chore] = [retention(store)]
+    chores: list[Chore] = [retention(store), idempotency.chore(store)]
     if config.backups is not None and isinstance(config.database, Path):
         job = regular.Job(
             database=str(config.database),

@@ -16,7 +16,7 @@ from checkpoint.core.facts import PassGranted
 from checkpoint.store import StorageFailed, Store
 from checkpoint.web import access
 from checkpoint.web.app import create_app
-from checkpoint.web.idempotency import KEPT, REPLAYED, UNDER_WAY
+from checkpoint.web.idempotency import KEPT, REPLAYED, UNDER_WAY, chore
 from tests.ground import LOOP, T0, Still, store_in
 from tests.places import Place
 
@@ -229,6 +229,7 @@ def test_answers_and_tokens_are_kept_alike_on_either_database(place: Place, cloc
         registry.drop_answer("b", "k")
         assert registry.begin_answer("b", "k", "other", KEPT) is None
         clock.at = T0 + KEPT
+        assert chore(store).work(clock()) == "swept=2"
         assert registry.begin_answer("a", "k", "asked", KEPT) is None
         made = registry.add_api_token(
             "0" * 64, name="派车", role="carrier", office="甲", writes=True, made_by="x", expires=clock() + KEPT

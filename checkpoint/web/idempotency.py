@@ -19,7 +19,8 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
-from checkpoint.store import StorageFailed
+from checkpoint.chores import Chore
+from checkpoint.store import StorageFailed, Store
 from checkpoint.web import problems
 from checkpoint.web.house import house_of
 from checkpoint.web.problems import Problem
@@ -31,6 +32,11 @@ MAX_KEY_CHARS = 255
 UNDER_WAY = timedelta(minutes=2)
 # What an answer carries that is part of it. The rest (length, policies) is made anew.
 _HEADERS = ("content-type", "content-language", "location", "cache-control", "allow", "retry-after")
+
+
+def chore(store: Store) -> Chore:
+    """Forgets the answers whose day is over, whether anybody asks again or not."""
+    return Chore("kept-answers", timedelta(hours=1), lambda now: f"swept={store.registry.sweep_answers(now - KEPT)}")
 
 
 class _Kept(msgspec.Struct, frozen=True):

@@ -170,7 +170,7 @@ def refusals(rule: Rule, call: Call) -> dict[int, list[str]]:
     if not open_to_all and not rule.limited and not set(WITH_ACCOUNT).isdisjoint(rule.who):
         found.append((403, "factor-wanted"))
     if rule.step_up:
-        found.append((403, "step-up"))
+        found += [(403, "step-up"), (403, "token-step-up")]
     if writes:
         found += [(403, "other-site"), (413, "too-large")]
     if _keyed(rule, call):

@@ -152,6 +152,10 @@ class ProgramsShelf(Shelf):
         drop = KeptAnswers.delete().where(KeptAnswers.caller == caller, KeptAnswers.key == key, KeptAnswers.answer.is_null())
         self._write(lambda: drop.execute(self._db))
 
+    def sweep_answers(self, before: datetime) -> int:
+        """Forget what was begun before then. Returns how much it was."""
+        return int(self._write(lambda: KeptAnswers.delete().where(KeptAnswers.begun_at <= micros(before)).execute(self._db)))
+
 
 def _place(caller: str, key: str) -> str:
     return f"kept_answers.answer:{caller}:{key}"
