@@ -15,6 +15,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from schemathesis import GenerationMode
 from schemathesis.checks import not_a_server_error
+from schemathesis.core.failures import FailureGroup
 from schemathesis.specs.openapi.checks import (
     content_type_conformance,
     response_headers_conformance,
@@ -137,6 +138,19 @@ def question(asked: Asked, key: str, mode: GenerationMode) -> None:
         case.validate_response(answered, checks=CHECKS)
 
     ask()
+
+
+def test_a_document_that_is_not_true_is_found(asked: Asked) -> None:
+    """Without this the tests above could pass by comparing nothing."""
+    untrue = document(TABLE, "en", "http://127.0.0.1")
+    del untrue["paths"]["/api/v1/passes/{pass_id}"]["get"]["responses"]["404"]
+    untrue["components"]["schemas"]["Vehicles"]["properties"]["server_time"] = {"type": "integer"}
+    operations = {each.ok().label: each.ok() for each in schemathesis.openapi.from_dict(untrue).get_all_operations()}  # type: ignore[union-attr]
+    for label, named in (("GET /api/v1/passes/{pass_id}", {"pass_id": "none"}), ("GET /api/v1/vehicles", None)):
+        case = operations[label].Case(path_parameters=named)
+        answered = case.call(base_url=asked.address, headers=asked.tokens["coordinator"])
+        with pytest.raises(FailureGroup):
+            case.validate_response(answered, checks=CHECKS)
 
 
 def test_the_client_has_something_to_ask_about(asked: Asked) -> None:
