@@ -105,6 +105,14 @@ def parser(t: Texts) -> argparse.ArgumentParser:
     kiosks = group("kiosk")
     retention = add("retention", _in_shell("retention", "swept"))
     retention.add_argument("--dry-run", action="store_true", help=t("cli.help.dry-run"))
+    people = group("person")
+    for verb in ("export", "erase"):
+        one = add(f"person {verb}", _in_shell("person", verb), people)
+        who = one.add_mutually_exclusive_group(required=True)
+        who.add_argument("person", nargs="?", default="", metavar="PSEUDONYM", help=t("cli.help.pseudonym"))
+        who.add_argument("--id-number", action="store_true", help=t("cli.help.id-number"))
+        if verb == "export":
+            one.add_argument("--to", required=True, type=Path, metavar="FILE.zip", help=t("cli.help.export-to"))
     keys = group("keys")
     add("keys list", _in_shell("keys", "listed"), keys)
     for verb, kinds in (("make", ("issuer", "encryption")), ("rotate", _KEYS), ("revoke", _KEYS)):

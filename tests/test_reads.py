@@ -13,6 +13,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from checkpoint.core.facts import Fact, Scanned, Shown, SwabTaken, TemperatureMeasured
+from checkpoint.core.track import Fix
 from checkpoint.store import Store
 from checkpoint.ui import texts
 from checkpoint.web.access import ANYONE, DRIVER, KIOSK, Rule
@@ -27,7 +28,7 @@ from tests.places import Place
 
 PLATE = "浙C38R71"
 # What only a page or an answer about this person's health and ways can hold.
-SPECIMEN, TUBE, CELSIUS, LON = "SPECIMEN-4711", "TUBE-4711", "38.71", re.compile(r"12[01]\.\d{3,}")
+SPECIMEN, TUBE, CELSIUS, LON = "SPECIMEN-4711", "TUBE-4711", "38.71", 120.94711
 
 
 def _sick() -> Fleet:
@@ -48,12 +49,18 @@ PERSON = "p-4711"
 @pytest.fixture(scope="module")
 def sick(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
     with desk(tmp_path_factory.mktemp("reads"), told=_sick()) as found:
+        fixes = [Fix(device="d", fixed_at=NOW - (i + 1) * HOUR, lat=28.0, lon=LON) for i in range(2)]
+        found.store.add_positions([(PLATE, fix) for fix in fixes])
         found.store.set_aside("kiosk:k-1", b'{"tube": "TUBE-4711", "what": "SPECIMEN-4711"}', "malformed")
         yield found
 
 
-def _said(text: str) -> bool:
-    return SPECIMEN in text or TUBE in text or CELSIUS in text or bool(LON.search(text)) or "is-HOLD" in text or '"HOLD"' in text
+def _said(found: Desk, text: str) -> bool:
+    """Whether an answer tells something of this person: a test, a temperature, or where the truck is or was."""
+    track = found.told.looks[PLATE].view.track
+    assert track is not None
+    assert track.last is not None
+    return any(str(each) in text for each in (SPECIMEN, TUBE, CELSIUS, LON, track.last.lon))
 
 
 def _written(store: Store) -> None:
@@ -80,7 +87,7 @@ def _asked(found: Desk, rule: Rule, role: str) -> Iterator[tuple[str, bool, bool
                 before = len(found.store.traces.of(PERSON))
                 answered = client.request(method, path, headers={"accept": accept})
                 _written(found.store)
-                yield path, _said(answered.text), len(found.store.traces.of(PERSON)) > before
+                yield path, _said(found, answered.text), len(found.store.traces.of(PERSON)) > before
 
 
 READERS = [

@@ -218,7 +218,7 @@ def _page(house: House, kiosk_id: str, after: int, limit: int, program: str) -> 
         raise Problem(409, "went-back")
     house.intake.heard(kiosk, program)
     loops = [loop for loop, versions in store.loops().all().items() if any(v.station(kiosk.station) for v in versions)]
-    people = store.registry.people(house.feed.people(loops))
+    people = [p for p in store.registry.people(house.feed.people(loops)) if p.name]
     told, cursor, more = house.feed.page(loops, after, limit)
     return FeedPage(
         facts=tuple(ToldFact(r.number, msgspec.Raw(r.raw), r.seq, r.prev.hex(), store.told_stamp(r)) for r in told),

@@ -25,6 +25,7 @@ PAGES.globals["menu"] = (
     ("aside", "/aside", ("coordinator",)),
     ("lab", "/lab", ("laboratory",)),
     ("accounts", "/accounts", ("administrator",)),
+    ("people", "/people", ("administrator",)),
     ("audit", "/audit", ("administrator",)),
     ("api", "/api", ("administrator", "coordinator", "carrier", "laboratory")),
 )

@@ -14,7 +14,7 @@ import msgspec
 
 from checkpoint.store.database import instant
 from checkpoint.store.registry.shelf import Shelf, new_id
-from checkpoint.store.tables import Accounts, ApiTokens, Carriers, Laboratories, People, Staff
+from checkpoint.store.tables import Accounts, ApiTokens, Carriers, Laboratories, Links, People, Staff
 
 _AT_ONCE = 400
 
@@ -88,6 +88,23 @@ class PeopleShelf(Shelf):
 
         return self._write(work)
 
+    def person_of_number(self, id_number: str) -> str | None:
+        """The pseudonym of whoever has this ID number, or None."""
+        row = self._one(People.select(People.id).where(People.id_mark == self._keys.mark("id_number", id_number)))
+        return str(row["id"]) if row is not None else None
+
+    def erase_person(self, person: str) -> bool:
+        """Erase a person's name, number and phone, and end their links; the pseudonym stays, and nobody leads to it any more.
+        False when there is no such person."""
+
+        def work() -> bool:
+            Links.delete().where(Links.person == person).execute(self._db)
+            nothing = self._keys.encrypt("", f"people.name:{person}")
+            query = People.update(name=nothing, id_number=None, phone=None, id_mark=None)
+            return bool(query.where(People.id == person).execute(self._db))
+
+        return self._write(work)
+
     def person(self, person: str) -> Person | None:
         """Who a pseudonym is, or None."""
         return next(iter(self.people([person])), None)
@@ -104,7 +121,7 @@ class PeopleShelf(Shelf):
     def names(self, ids: Iterable[str]) -> dict[str, str]:
         """Names by pseudonym, of people, staff, accounts and programs alike; unknown ones are left out."""
         wanted = set(ids)
-        found = {person.id: person.name for person in self.people(wanted)}
+        found = {person.id: person.name for person in self.people(wanted) if person.name}
         if len(found) < len(wanted):
             found.update({member.id: member.name for member in self.staff(active=None) if member.id in wanted})
         for program in sorted(name for name in wanted if name.startswith("token-")):
