@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import peewee
 import pytest
 
 from checkpoint.core.facts import (
@@ -316,6 +317,26 @@ def test_one_piece_of_work_that_fails_leaves_its_neighbours_in_the_same_commit(s
         failing.result(5)
     assert beside.result(5)[0].state == "held"
     assert store.registry.setting("half") == ""
+
+
+def test_what_was_left_for_later_fails_with_the_work_that_left_it(store: Store) -> None:
+    hold = threading.Event()
+
+    def leaves() -> None:
+        for _ in range(2):
+            store._db.later("INSERT INTO settings (name, value) VALUES (?, ?)", ("twice", "there"))
+
+    first = store._writer.submit(lambda: hold.wait(5))
+    before = store.append_soon([entry_of(fact("before", T0))])
+    failing = store._writer.submit(leaves)
+    after = store.append_soon([entry_of(fact("after", T0))])
+    hold.set()
+    assert first.result(5)
+    with pytest.raises(peewee.IntegrityError):
+        failing.result(5)
+    assert [told.result(5)[0].state for told in (before, after)] == ["held", "held"]
+    assert [r.fact.id for r in store.facts_after(0, 10)] == ["before", "after"]
+    assert store.registry.setting("twice") == ""
 
 
 def test_an_entry_that_we_fail_on_is_kept_and_named_and_the_others_stand(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -82,6 +82,30 @@ class Database(peewee.Database, ABC):
         """The same statement for many rows."""
 
     @abstractmethod
+    def run_all(self, statements: Sequence[tuple[str, Sequence[object]]]) -> list[int]:
+        """Several statements in one go, in their order. Returns how many rows each changed."""
+
+    @abstractmethod
+    def later(self, sql: str, values: Sequence[object] = ()) -> None:
+        """A statement whose answer nobody needs: run before whatever is run next, or with `settle`."""
+
+    @abstractmethod
+    def settle(self) -> None:
+        """Whatever was left for later is done; raises what was wrong with it. To be called before a piece of work is done."""
+
+    @abstractmethod
+    def begin_part(self, name: str) -> None:
+        """From here on, work can be undone alone."""
+
+    @abstractmethod
+    def end_part(self, name: str) -> None:
+        """The work since the savepoint of that name stands. It was settled before."""
+
+    @abstractmethod
+    def undo_part(self, name: str) -> None:
+        """Undo the work since a savepoint, and release it."""
+
+    @abstractmethod
     def define(self, statement: str) -> None:
         """Run a statement of the schema, written in SQLite's words."""
 

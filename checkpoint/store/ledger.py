@@ -37,6 +37,15 @@ LARGEST_SEQ = 2**53
 _LEFT = "left:"
 # In bytes at most four times as long, which still fits into an index of PostgreSQL.
 LONGEST_NAME = 600
+_INSERT_FACT = (
+    "INSERT INTO facts (number, id, witness, seq, prev, hash, kind, at, recorded_at, raw, received, seal)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING"
+)
+# Only when the fact was taken in, so that both can be asked for in one go.
+_INSERT_SUBJECTS = (
+    "INSERT INTO subjects (subject, number) SELECT named.column1, CAST(? AS BIGINT) FROM (VALUES {}) AS named"
+    " WHERE EXISTS (SELECT 1 FROM facts WHERE number = ? AND id = ?)"
+)
 # SQLite takes more, but a list of this length is found as fast in two.
 _AT_ONCE = 400
 
@@ -251,18 +260,19 @@ class Ledger:
     def _take_alone(self, entry: Entry, now: datetime) -> Outcome:
         assert self._ends is not None
         before = dict(self._ends)
-        self._db.run("SAVEPOINT entry")
+        self._db.begin_part("entry")
         try:
             outcome = self._take(entry, now)
+            self._db.settle()
         except StorageFailed:
             raise  # everybody in this commit must hear of it
         except Exception as error:
             # A mistake of ours about this one entry: its bytes are kept, the others stand, and we hear of it.
             log.exception("an entry of %s could not be taken in", entry.witness)
-            self._db.run("ROLLBACK TO entry")
+            self._db.undo_part("entry")
             self._ends = before
-            outcome = self._set_aside(entry, "not-taken", type(error).__name__, now)
-        self._db.run("RELEASE entry")
+            return self._set_aside(entry, "not-taken", type(error).__name__, now)
+        self._db.end_part("entry")
         return outcome
 
     def _take(self, entry: Entry, now: datetime) -> Outcome:
@@ -376,14 +386,13 @@ class Ledger:
         number = int(number) + ahead
         seal = row_seal(self._keys, number, fact.id, entry.witness, seq, own, kind, at, recorded_at, entry.received)
         received = self._keys.lock(entry.received, received_place(number)) if entry.received is not None else None
-        inserted = self._db.run(
-            "INSERT INTO facts (number, id, witness, seq, prev, hash, kind, at, recorded_at, raw, received, seal)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING",
-            (number, fact.id, entry.witness, seq, prev, own, kind, at, recorded_at, entry.raw, received, seal),
-        )
-        if not inserted:
+        values = (number, fact.id, entry.witness, seq, prev, own, kind, at, recorded_at, entry.raw, received, seal)
+        statements: list[tuple[str, Sequence[object]]] = [(_INSERT_FACT, values)]
+        names = sorted(subjects(fact))
+        if names:
+            statements.append((_INSERT_SUBJECTS.format(", ".join(["(?)"] * len(names))), (number, *names, number, fact.id)))
+        if not self._db.run_all(statements)[0]:
             return None
-        self._db.run_many("INSERT INTO subjects VALUES (?, ?)", [(subject, number) for subject in subjects(fact)])
         return number
 
     def _set_aside(
@@ -445,7 +454,7 @@ class Ledger:
             self._ends[witness] = head._replace(moved=True)
             return
         values = (witness, *(int(part) if isinstance(part, bool) else part for part in head[:-1]))
-        self._db.run(
+        self._db.later(
             "INSERT INTO heads (witness, seq, hash, links, chains_itself, signed_seq, signed_hash, signature, seal)"
             " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
             " ON CONFLICT (witness) DO UPDATE SET seq = excluded.seq, hash = excluded.hash, links = excluded.links,"

@@ -8,6 +8,8 @@ The law of this file:
   answered with a warning is an unknown outcome (`StorageFailed`), never an acknowledgement: with a synchronous standby
   cut off, a cancelled commit answers with success and a mere warning. Each transaction writes to the log, if only a
   mark, so that its commit waits for the standby too when all it found is that the fact is here already.
+* The server is far away: what nobody needs an answer to goes there with the next question (`later`). It is settled before
+  the piece of work that asked for it is done, so that what is wrong with it is that work's own failure.
 * Readers share a few connections, which refuse to write and are never left inside a transaction.
 
 Columns of text are compared by their bytes (collation "C"), as SQLite does.
@@ -83,6 +85,7 @@ class Postgres(Database, peewee.PostgresqlDatabase):
         self._writer: threading.Thread | None = None
         self._writing: psycopg.Connection[Any] | None = None
         self._begun = False  # whether the writer's thread is inside its transaction
+        self._later: list[tuple[str, Sequence[object]]] = []
         self._warned: list[str] = []
         # A thread's own connection while it reads inside a snapshot.
         self._mine = threading.local()
@@ -213,6 +216,8 @@ class Postgres(Database, peewee.PostgresqlDatabase):
         own = self._own()
         for again in (own is None, False):
             with self._borrowed() as connection:
+                if own is not None and self._later:
+                    return self._sent(connection, [(sql, values)])[-1]
                 try:
                     return connection.execute(sql, values or None)
                 except (psycopg.Error, UnicodeEncodeError) as error:
@@ -220,6 +225,18 @@ class Postgres(Database, peewee.PostgresqlDatabase):
                         raise self._failed(error) from error
             self._forget_idle()
         raise AssertionError("unreachable")
+
+    def _sent(
+        self, connection: psycopg.Connection[Any], statements: Sequence[tuple[str, Sequence[object]]]
+    ) -> list[psycopg.Cursor[Any]]:
+        """Send what was kept back and these, in one go. Returns the answers to these."""
+        kept, self._later = self._later, []
+        try:
+            with connection.pipeline():
+                cursors = [connection.execute(sql, values or None) for sql, values in (*kept, *statements)]
+        except (psycopg.Error, UnicodeEncodeError) as error:
+            raise self._failed(error) from error
+        return cursors[len(kept) :]
 
     # -- reading ----------------------------------------------------------------------------------------------------------
 
@@ -295,6 +312,9 @@ class Postgres(Database, peewee.PostgresqlDatabase):
 
     def commit_writing(self) -> None:
         """Returns only when the server said `COMMIT`, in time, and nothing else."""
+        if all(sql.startswith("RELEASE ") for sql, _ in self._later):
+            self._later.clear()  # the commit does that by itself
+        self.settle()
         connection = self._own()
         assert connection is not None, "a commit is the writer's"
         self._begun = False
@@ -312,6 +332,7 @@ class Postgres(Database, peewee.PostgresqlDatabase):
     def abandon_writing(self) -> None:
         """Roll back, or drop the connection: the server then does."""
         self._begun, connection = False, self._writing
+        self._later.clear()
         if connection is None or connection.closed:
             return
         try:
@@ -325,11 +346,47 @@ class Postgres(Database, peewee.PostgresqlDatabase):
 
     def run_many(self, sql: str, values: Iterable[Sequence[object]]) -> None:
         """The same statement for many rows, in one go."""
+        self.settle()
         with self._borrowed() as connection:
             try:
                 connection.cursor().executemany(translated(sql), values)
             except (psycopg.Error, UnicodeEncodeError) as error:
                 raise self._failed(error) from error
+
+    def run_all(self, statements: Sequence[tuple[str, Sequence[object]]]) -> list[int]:
+        """Several statements in one go."""
+        sent = [(translated(sql) if values else sql, values) for sql, values in statements]
+        with self._borrowed() as connection:
+            return [cursor.rowcount for cursor in self._sent(connection, sent)]
+
+    def later(self, sql: str, values: Sequence[object] = ()) -> None:
+        """Kept back until something is asked."""
+        self._later.append((translated(sql) if values else sql, values))
+
+    def settle(self) -> None:
+        """Send what was kept back."""
+        if self._later:
+            with self._borrowed() as connection:
+                self._sent(connection, [])
+
+    def begin_part(self, name: str) -> None:
+        """From here on, work can be undone alone."""
+        self.later(f"SAVEPOINT {name}")
+
+    def end_part(self, name: str) -> None:
+        """The work since a savepoint stands."""
+        self.later(f"RELEASE {name}")
+
+    def undo_part(self, name: str) -> None:
+        """Undo the work since a savepoint; what was never sent needs no undoing."""
+        kept = [sql for sql, _ in self._later]
+        begun = f"SAVEPOINT {name}"
+        if begun in kept:
+            del self._later[len(kept) - 1 - kept[::-1].index(begun) :]
+            return
+        self._later.clear()
+        self._executed(f"ROLLBACK TO {name}", ())
+        self._executed(f"RELEASE {name}", ())
 
     def define(self, statement: str) -> None:
         """A statement of the schema in this database's words."""

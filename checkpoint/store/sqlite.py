@@ -123,6 +123,30 @@ class Sqlite(Database, APSWDatabase):  # type: ignore[misc]
         with _ours():
             self._connection().executemany(sql, values)
 
+    def run_all(self, statements: Sequence[tuple[str, Sequence[object]]]) -> list[int]:
+        """One after the other: nothing is far away."""
+        return [self.run(sql, values) for sql, values in statements]
+
+    def later(self, sql: str, values: Sequence[object] = ()) -> None:
+        """At once."""
+        self.run(sql, values)
+
+    def settle(self) -> None:
+        """Nothing was left."""
+
+    def begin_part(self, name: str) -> None:
+        """From here on, work can be undone alone."""
+        self.run(f"SAVEPOINT {name}")
+
+    def end_part(self, name: str) -> None:
+        """The work since a savepoint stands."""
+        self.run(f"RELEASE {name}")
+
+    def undo_part(self, name: str) -> None:
+        """Undo the work since a savepoint, and release it."""
+        self.run(f"ROLLBACK TO {name}")
+        self.run(f"RELEASE {name}")
+
     def define(self, statement: str) -> None:
         """The steps of the schema are written in our words."""
         self.run(statement)

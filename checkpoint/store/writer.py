@@ -136,23 +136,26 @@ class Writer:
 
     def _commit(self, group: list[_Waiting]) -> StorageFailed | None:
         """Do a group's work in one transaction and answer it; or answer nobody, and return why."""
-        run, begun = self._database.run, monotonic()
+        database, begun = self._database, monotonic()
         done: list[tuple[Future[Any], Any, BaseException | None]] = []
         try:
-            self._database.begin_writing()
+            database.begin_writing()
             for work, future in group:
-                run("SAVEPOINT work")
+                database.begin_part("work")
                 try:
-                    done.append((future, work(), None))
+                    result = work()
+                    database.settle()
                 except StorageFull:
                     raise  # there may be room in a moment: then it is done again, with all the others
                 except Exception as error:  # noqa: BLE001 - handed to the one who asked, who raises it
-                    run("ROLLBACK TO work")
+                    database.undo_part("work")
                     done.append((future, None, error))
-                run("RELEASE work")
-            self._database.commit_writing()
+                else:
+                    database.end_part("work")
+                    done.append((future, result, None))
+            database.commit_writing()
         except Exception as error:  # noqa: BLE001 - handed to everybody who waits for this commit
-            self._database.abandon_writing()
+            database.abandon_writing()
             failed = error if isinstance(error, StorageFailed) else StorageFailed(str(error))
             failed.__cause__ = error.__cause__ if failed is error else error
             return failed
