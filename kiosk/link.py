@@ -205,7 +205,7 @@ class Link:
             people={person.id: person.name for person in people},
             stamps={person.id: (person.stamp, person.mark) for person in people},
             staff=page.staff,
-            issuers={issuer.key_id: issuer.public_key for issuer in page.issuers},
+            issuers=self._returning.issuers(page),
             complete_at=None if page.more else asked,
         )
         self._learnt(list(readable(one.body for one in told)))

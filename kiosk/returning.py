@@ -20,6 +20,7 @@ _log = logging.getLogger(__name__)
 AT_ONCE = 200
 # Up to which loss of the server the names were told back.
 _NAMES_TOLD = "names_told"
+_REVOKED = "revoked_issuers"
 
 
 class Returning:
@@ -40,6 +41,17 @@ class Returning:
         if again:
             _log.warning("the server has lost %s facts of ours that it once held: they are sent again", again)
             self._hurry()
+
+    def issuers(self, page: Page) -> dict[str, str]:
+        """The keys to trust. One that was revoked once stays so here, though the server may have forgotten it: passes that
+        were forged with a stolen key must open no gate because of a restore."""
+        known = set(self._outbox.setting(_REVOKED).split())
+        if not known.issuperset(page.revoked):
+            known.update(page.revoked)
+            self._outbox.keep(**{_REVOKED: " ".join(sorted(known))})
+        if again := [issuer.key_id for issuer in page.issuers if issuer.public_key in known]:
+            _log.error("the server trusts keys that it revoked once: %s; passes under them are refused here", ", ".join(again))
+        return {issuer.key_id: issuer.public_key for issuer in page.issuers if issuer.public_key not in known}
 
     def names(self, page: Page) -> list[Named]:
         """Names that the server told and has lost: kept beside those of the page until they were told back."""

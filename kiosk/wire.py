@@ -100,6 +100,7 @@ class Page(msgspec.Struct, frozen=True):
     lost: tuple[Lost, ...] = ()
     installation: str = ""
     program: str = ""
+    revoked: tuple[str, ...] = ()
     renew: bool = False
 
 

@@ -484,3 +484,29 @@ def test_what_a_kiosk_no_longer_keeps_of_its_own_comes_back_as_told_or_is_said_t
         asked = len(g.line.asked)
         settle(g)
         assert {line.split()[0] for line in g.line.asked[asked:]} == {"GET"}, "what nobody has is not asked for for ever"
+
+
+def test_a_key_that_was_revoked_after_the_backup_opens_no_gate_though_the_server_trusts_it_again(
+    g: Ground, tmp_path: Path
+) -> None:
+    number = g.pass_()
+    g.tested(number)
+    g.pull()
+    copy = copied(g, tmp_path / "copy")
+    g.kiosk.desk.scan(g.live(number))
+    assert g.shown[0] == "GO"
+    stolen = g.live(number)
+    [issuer] = g.store.registry.issuers()
+    assert g.store.registry.revoke_issuer(issuer.key_id)
+    g.pull()
+    with brought_back(g, copy) as store:
+        settle(g)
+        assert [i.key_id for i in store.registry.trusted_issuers()] == [issuer.key_id], "the server has forgotten it"
+        g.clock.forward(minutes=11)
+        assert g.kiosk.desk.screen().subject is None, "the truck before has gone"
+        g.kiosk.desk.scan(stolen)
+        assert g.notice == "kiosk.refused.no-issuers"
+        store.registry.new_issuer()
+        settle(g)
+        g.kiosk.desk.scan(stolen)
+        assert g.shown == ("STOP", ("not-genuine",))

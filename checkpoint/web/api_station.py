@@ -96,7 +96,8 @@ class Trusted(msgspec.Struct, frozen=True):
 class FeedPage(msgspec.Struct, frozen=True, kw_only=True):
     """One page of the feed. The lists are whole on every page and stand in the place of those before.
 
-    `head` and `gaps` say what is held of the kiosk's own chain, `lost` which numbers it should tell back to `/api/v1/returned`.
+    `head` and `gaps` say what is held of the kiosk's own chain, `lost` which numbers it should tell back to `/api/v1/returned`,
+    `revoked` which issuers' keys (raw Ed25519, hex) it must never trust again, whatever `issuers` says one day.
     """
 
     facts: tuple[ToldFact, ...]
@@ -113,6 +114,7 @@ class FeedPage(msgspec.Struct, frozen=True, kw_only=True):
     lost: tuple[LostNumbers, ...]
     installation: str
     program: str
+    revoked: tuple[str, ...]
     renew: bool = False
 
 
@@ -219,6 +221,7 @@ def _page(house: House, kiosk_id: str, after: int, limit: int, program: str) -> 
     house.intake.heard(kiosk, program)
     loops = [loop for loop, versions in store.loops().all().items() if any(v.station(kiosk.station) for v in versions)]
     people = [p for p in store.registry.people(house.feed.people(loops)) if p.name]
+    issuers = store.registry.issuers()
     told, cursor, more = house.feed.page(loops, after, limit)
     return FeedPage(
         facts=tuple(ToldFact(r.number, msgspec.Raw(r.raw), r.seq, r.prev.hex(), store.told_stamp(r)) for r in told),
@@ -227,7 +230,8 @@ def _page(house: House, kiosk_id: str, after: int, limit: int, program: str) -> 
         server_time=house.now(),
         people=tuple(Named(p.id, p.name, *store.told_person(p)) for p in people),
         staff=tuple(OnDuty(s.id, s.name, s.pin, s.badge) for s in store.registry.staff()),
-        issuers=tuple(Trusted(i.key_id, i.public_key.hex()) for i in store.registry.trusted_issuers()),
+        issuers=tuple(Trusted(i.key_id, i.public_key.hex()) for i in issuers if i.revoked_at is None),
+        revoked=tuple(i.public_key.hex() for i in issuers if i.revoked_at is not None),
         station=kiosk.station,
         kiosk=kiosk.id,
         head=held_to(store.head(kiosk.witness)),
