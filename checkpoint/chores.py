@@ -27,6 +27,12 @@ TICK_S = 1.0
 STUCK_FAILURES, STUCK_ROUNDS = 3, 3
 
 
+def _said(error: Exception) -> str:
+    """What a failure says of the machine; what may quote somebody's data says only what kind of failure it was."""
+    speaks = isinstance(error, OSError | RuntimeError)
+    return f"{type(error).__name__}: {error}" if speaks else type(error).__name__
+
+
 @dataclass(frozen=True)
 class Chore:
     """One thing to do again and again. `work` is told the time and returns its report; it raises when it failed."""
@@ -131,9 +137,7 @@ class Chores:
             report = chore.work(now)
         except Exception as error:
             log.exception("chore %s failed", chore.name)
-            after = msgspec.structs.replace(
-                before, last_failure=f"{type(error).__name__}: {error}", failed_at=now, failures=before.failures + 1
-            )
+            after = msgspec.structs.replace(before, last_failure=_said(error), failed_at=now, failures=before.failures + 1)
         else:
             if report != before.last_report or before.failures:
                 log.info("chore %s: %s", chore.name, report)

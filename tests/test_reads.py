@@ -16,7 +16,7 @@ from checkpoint.core.facts import Fact, Scanned, Shown, SwabTaken, TemperatureMe
 from checkpoint.core.track import Fix
 from checkpoint.store import Store
 from checkpoint.ui import texts
-from checkpoint.web.access import ANYONE, DRIVER, KIOSK, Rule
+from checkpoint.web.access import ANYONE, DRIVER, KIOSK, ROLES, Rule
 from checkpoint.web.app import create_app
 from checkpoint.web.reads import KINDS, people_in, people_of
 from checkpoint.web.routes import TABLE
@@ -259,3 +259,7 @@ def test_every_kind_of_reading_has_its_words() -> None:
     for lang in ("zh", "en"):
         for kind in KINDS:
             assert f"reads.what.{kind}" in texts(lang)
+        for way in ("bearer", "token", "shell"):
+            assert f"reads.way.{way}" in texts(lang), way
+        for role in ROLES:
+            assert f"role.{role}" in texts(lang), role

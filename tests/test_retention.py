@@ -25,6 +25,7 @@ from checkpoint.retention.leaving import choose
 from checkpoint.retention.sweeping import retention, sweep
 from checkpoint.store import Concern, Store
 from checkpoint.watch import Watch
+from checkpoint.web.feed import Feed
 from tests.ground import LOOP, T0, Still, publish
 from tests.histories import BASE, LOOPS, PASSES, VEHICLES, histories
 from tests.places import Place
@@ -268,6 +269,25 @@ def test_much_at_once_is_taken_in_portions_the_oldest_first(ground: Ground) -> N
         runs += 1
     assert runs >= 2
     assert [type(fact.what).__name__ for fact in ground.facts()] == ["LoopPublished"]
+
+
+def test_stations_are_not_told_what_has_left_and_their_cursors_go_on(ground: Ground) -> None:
+    ground.granted(PLATE, "330304-0000001", ["p-1"], T0)
+    ground.lap(PLATE, "330304-0000001", "p-1", T0 + HOUR)
+    feed = Feed(ground.store)
+    told, cursor, _ = feed.page([LOOP], 0, 500)
+    assert len(told) > 10
+    now = ground.at(T0 + 250 * DAY)
+    chosen = choose(ground.store, now, TERM)
+    ground.store.remove_facts(chosen.numbers, chosen.passes)
+    for reading in (feed, Feed(ground.store)):
+        again, _, more = reading.page([LOOP], 0, 500)
+        assert [type(r.fact.what).__name__ for r in again] == ["LoopPublished"]
+        assert not more
+    ground.granted(OTHER, "330304-0000002", ["p-2"], now)
+    later, after, _ = feed.page([LOOP], cursor, 500)
+    assert [type(r.fact.what).__name__ for r in later] == ["PassGranted"]
+    assert after == ground.store.last_number()
 
 
 # -- whatever happened ----------------------------------------------------------------------------------------------------
