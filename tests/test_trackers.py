@@ -162,6 +162,17 @@ def test_a_device_bound_by_its_number_counts_until_it_is_shut_out_or_gets_a_key(
     assert devices(store) == {"860123"}, "the truck's track goes on under the same name"
 
 
+@pytest.mark.parametrize("number", ["a/b", "86 01?23", "50%#x"])
+def test_a_device_is_shut_out_whatever_its_number_is_made_of(desk: TestClient, air: TestClient, number: str) -> None:
+    desk.post("/stations/devices", data={"device": number, "vehicle": PLATE})
+    assert send(air, number).status_code == 200
+    listed = re.findall(r'href="(/stations/trackers/[^"]+)"', desk.get("/stations").text)
+    assert len(listed) == 1
+    assert 'id="key"' in desk.post(f"{listed[0]}/key").text
+    desk.post(f"{listed[0]}/revoke")
+    assert send(air, number, 60).status_code == 403
+
+
 def test_a_number_that_got_a_key_is_not_believed_without_it(desk: TestClient, air: TestClient) -> None:
     desk.post("/stations/devices", data={"device": "860123", "vehicle": PLATE})
     desk.post("/stations/trackers/860123/key")

@@ -35,4 +35,4 @@ def lead_to(house: House, page: str, secret: str) -> Response:
 
 def secret_of(request: Request) -> str:
     """The secret that this page was led to with, or the empty text."""
-    return request.cookies.get(_cookie(request.url.path), "")
+    return request.cookies.get(_cookie(request.scope["path"]), "")

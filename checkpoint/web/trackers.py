@@ -84,9 +84,10 @@ def _vehicle(request: Request) -> str:
 
 
 DESK = (COORDINATOR,)
+# A device's own number may hold anything that can be printed, a slash too.
 ROUTES = (
     Rule("/stations/trackers", ("POST",), make, DESK, step_up=True),
-    Rule("/stations/trackers/{device}", ("GET",), one, DESK),
-    Rule("/stations/trackers/{device}/key", ("POST",), rekey, DESK, step_up=True),
-    Rule("/stations/trackers/{device}/revoke", ("POST",), revoke, DESK),
+    Rule("/stations/trackers/{device:path}", ("GET",), one, DESK),
+    Rule("/stations/trackers/{device:path}/key", ("POST",), rekey, DESK, step_up=True),
+    Rule("/stations/trackers/{device:path}/revoke", ("POST",), revoke, DESK),
 )
