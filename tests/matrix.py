@@ -178,8 +178,8 @@ CASES: dict[tuple[str, str], Case] = {
     ("POST", "/stations/devices"): plain(data={"device": "860123", "vehicle": "浙C12345"}),
     ("POST", "/stations/trackers"): plain(data={"vehicle": "浙C12345"}),
     ("GET", "/stations/trackers/{device:path}"): one("tracker"),
-    ("POST", "/stations/trackers/{device:path}/key"): one("tracker", once=True),
-    ("POST", "/stations/trackers/{device:path}/revoke"): one("tracker", once=True),
+    ("POST", "/stations/trackers/{device:path}"): one("tracker", once=True),
+    ("POST", "/stations/shut-out/{device:path}"): one("tracker", once=True),
     ("POST", "/api/v1/devices"): plain(json={"device": "860124", "vehicle": "浙C12345"}),
     ("POST", "/api/v1/kiosks"): plain(json={"station": "panqiao"}),
     ("POST", "/api/v1/staff"): plain(json={"name": "林夏", "pin": "2468"}),
@@ -209,6 +209,11 @@ CASES: dict[tuple[str, str], Case] = {
     ("POST", "/api/v1/webhooks/{webhook}/pause"): one("webhook", *PROGRAMS),
     ("POST", "/api/v1/webhooks/{webhook}/resume"): one("webhook", *PROGRAMS),
     ("GET", "/api/v1/webhooks/{webhook}/deliveries"): one("webhook", *PROGRAMS),
+    # people's data
+    ("POST", "/people/terms"): plain(data={}),
+    ("POST", "/people/find"): plain(data={"number": "x"}),
+    ("POST", "/people/{person}/export"): one("person"),
+    ("POST", "/people/{person}/erase"): one("person", once=True, data={"reason": "说明"}),
     # files and words
     ("GET", "/static/vendor/{path:path}"): Case(lambda *_: Ask("maplibre-gl/dist/maplibre-gl.css")),
     ("GET", "/static/web/{path:path}"): Case(lambda *_: Ask("board.css")),

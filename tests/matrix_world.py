@@ -352,6 +352,7 @@ MAKERS: dict[str, Callable[[World, str, str], str]] = {
     "token": _token,
     "link": lambda w, owner, _: w.granted(owner).link_token,
     "loop": lambda w, owner, _: f"{LOOP}/1",
+    "person": lambda w, owner, _: w.store.registry.add_person("王五").id,
     "webhook": _webhook,
     "session": _session,
     "factor": _factor,

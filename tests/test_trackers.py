@@ -133,12 +133,12 @@ def test_a_key_is_taken_in_every_form_the_apps_send(desk: TestClient, air: TestC
 def test_shut_out_it_is_not_believed_and_what_it_sent_stays(desk: TestClient, air: TestClient, store: Store) -> None:
     device, key, _ = made(desk)
     send(air, key)
-    desk.post(f"/stations/trackers/{device}/revoke")
+    desk.post(f"/stations/shut-out/{device}")
     answer = send(air, key, 60)
     assert answer.status_code == 404, "its key is forgotten: it is a stranger"
     assert len(store.positions(PLATE)) == 1
     assert "Shut out" in desk.get("/stations").text
-    page = desk.post(f"/stations/trackers/{device}/key").text
+    page = desk.post(f"/stations/trackers/{device}").text
     anew = re.search(r'id="key"[^>]*value="([a-z2-7]{26})"', page)
     assert anew is not None
     assert send(air, anew.group(1), 120).status_code == 200
@@ -152,10 +152,10 @@ def test_a_device_bound_by_its_number_counts_until_it_is_shut_out_or_gets_a_key(
     desk.post("/stations/devices", data={"device": "860123", "vehicle": PLATE})
     assert send(air, "860123").status_code == 200
     assert "its number only" in desk.get("/stations").text
-    desk.post("/stations/trackers/860123/revoke")
+    desk.post("/stations/shut-out/860123")
     answer = send(air, "860123", 60)
     assert (answer.status_code, answer.json()["type"].rsplit("/", 1)[-1].rsplit("#", 1)[-1]) == (403, "device-revoked")
-    page = desk.post("/stations/trackers/860123/key").text
+    page = desk.post("/stations/trackers/860123").text
     key = re.search(r'id="key"[^>]*value="([a-z2-7]{26})"', page)
     assert key is not None
     assert send(air, key.group(1), 120).status_code == 200
@@ -168,14 +168,14 @@ def test_a_device_is_shut_out_whatever_its_number_is_made_of(desk: TestClient, a
     assert send(air, number).status_code == 200
     listed = re.findall(r'href="(/stations/trackers/[^"]+)"', desk.get("/stations").text)
     assert len(listed) == 1
-    assert 'id="key"' in desk.post(f"{listed[0]}/key").text
-    desk.post(f"{listed[0]}/revoke")
+    assert 'id="key"' in desk.post(listed[0]).text
+    desk.post(listed[0].replace("trackers", "shut-out"))
     assert send(air, number, 60).status_code == 403
 
 
 def test_a_number_that_got_a_key_is_not_believed_without_it(desk: TestClient, air: TestClient) -> None:
     desk.post("/stations/devices", data={"device": "860123", "vehicle": PLATE})
-    desk.post("/stations/trackers/860123/key")
+    desk.post("/stations/trackers/860123")
     assert send(air, "860123").status_code == 403
 
 
@@ -231,6 +231,6 @@ def test_a_program_makes_a_tracker_too(app: Any, air: TestClient, store: Store) 
 
 def test_what_nobody_bound_has_no_page(desk: TestClient) -> None:
     assert desk.get("/stations/trackers/nobody").status_code == 404
-    for deed in ("key", "revoke"):
-        assert desk.post(f"/stations/trackers/nobody/{deed}").status_code == 404
+    for deed in ("trackers", "shut-out"):
+        assert desk.post(f"/stations/{deed}/nobody").status_code == 404
     assert desk.post("/stations/trackers", data={"vehicle": "x"}).status_code == 422

@@ -88,6 +88,6 @@ DESK = (COORDINATOR,)
 ROUTES = (
     Rule("/stations/trackers", ("POST",), make, DESK, step_up=True),
     Rule("/stations/trackers/{device:path}", ("GET",), one, DESK),
-    Rule("/stations/trackers/{device:path}/key", ("POST",), rekey, DESK, step_up=True),
-    Rule("/stations/trackers/{device:path}/revoke", ("POST",), revoke, DESK),
+    Rule("/stations/trackers/{device:path}", ("POST",), rekey, DESK, step_up=True),
+    Rule("/stations/shut-out/{device:path}", ("POST",), revoke, DESK),
 )
