@@ -225,7 +225,7 @@ def test_a_result_reported_again_is_one_result(house: House) -> None:
     assert house.results(result(), laboratory="lab-2") == [("held", "")]
     recorded = house.store.facts_after(0, 10)[0]
     assert recorded.fact.at == T0
-    assert recorded.received == json.dumps(result()).encode()  # what came, beside what was made of it
+    assert house.store.handed_in(recorded) == json.dumps(result()).encode(), "what came, beside what was made of it"
     assert recorded.raw == encode(recorded.fact)
 
 
