@@ -63,6 +63,8 @@ ROUND_EVERY_S = 0.25
 # How long a stop waits for the vehicle under the eye. Judging one takes milliseconds.
 STOP_S = 10.0
 TRY_AGAIN = timedelta(seconds=60)
+# How far the clocks of processes that share a record may be apart.
+CLOCKS_DIFFER = timedelta(minutes=2)
 _AT_ONCE = 5_000
 _TOLD = WarningRaised | WarningChanged | WarningCleared | WarningWithdrawn | Alerted
 _EVER, _NEVER = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
@@ -101,6 +103,7 @@ class _Watched:
         self.look: Look | None = None
         self.due = _NEVER
         self.learnt_at: datetime | None = None
+        self.told_at = _EVER
         # The instants at which the view is another by the clock alone.
         self.turns: list[datetime] = []
         self._view: View | None = None
@@ -112,6 +115,8 @@ class _Watched:
         for r in recorded:
             self.facts[r.fact.id] = r.fact
             self.book.add(r.fact)
+            if r.fact.witness == SERVER:
+                self.told_at = max(self.told_at, r.fact.at)
 
     def view(self, loops: Loops, at: datetime) -> View:
         """Everything about the vehicle joined but its track; folded again only when something else would come of it."""
@@ -268,8 +273,8 @@ class Watch:
         self._telling = telling
         for _ in range(_MOST_ROUNDS):
             with self._lock:
-                now = self._now()
                 self._learn()
+                now = self._now()  # after reading: what was just learnt has happened
                 learnt, self._dirty = self._dirty, set()
                 due = {v for v, w in self._watched.items() if w.due <= now}
             told = False
@@ -288,6 +293,9 @@ class Watch:
     def _look_at(self, vehicle: str, learnt: bool, now: datetime) -> bool:
         """Judge a vehicle and tell what is new. Whether anything was told."""
         watched = self._watched.get(vehicle) or self._meet(vehicle)
+        if timedelta() < watched.told_at - now < CLOCKS_DIFFER:
+            # Another process told it by its own clock: judged before that, what it told of had not happened yet.
+            now = watched.told_at
         before = _outline(watched.look)
         try:
             self._judge(watched, now)
@@ -415,10 +423,10 @@ class Watch:
     def _take(self, recorded: list[Recorded]) -> None:
         """Lay new facts into the books of all the vehicles they concern."""
         whose: defaultdict[str, list[Recorded]] = defaultdict(list)
-        replanned = False
+        replanned, told_to = False, self._told_to
         for r in recorded:
             if r.fact.witness == SERVER:
-                self._told_to = max(self._told_to, r.seq)
+                told_to = max(told_to, r.seq)
                 if isinstance(r.fact.what, _TOLD):
                     self._publish("warning", _told(r.fact))
             replanned |= isinstance(r.fact.what, LoopPublished | Voided | Amended)
@@ -433,6 +441,7 @@ class Watch:
             watched.add(found)
             watched.add(self._store.follow(watched.concern, [r.fact for r in found]))
             self._index(watched)
+        self._told_to = told_to  # not before all of it lies in the books
         if replanned:
             loops = self._store.loops()
             if loops.all() != self._loops.all():

@@ -21,7 +21,7 @@ import pytest
 from checkpoint.config import utc_now
 from checkpoint.core.facts import HelpCalled, PassGranted, WarningRaised
 from checkpoint.granting import PassOffice
-from checkpoint.store import Outrun, StorageFailed, Store, postgres
+from checkpoint.store import SERVER, Outrun, StorageFailed, Store, postgres
 from checkpoint.store.election import ELECTED_LOCK
 from checkpoint.store.signals import LOST
 from checkpoint.watch import Watch
@@ -214,6 +214,25 @@ def test_two_processes_that_grant_the_same_request_at_once_grant_one_pass(two: t
     assert len(two[0].facts_of_kind("PassGranted")) == 5
 
 
+def test_a_process_whose_clock_is_behind_takes_back_nothing_that_another_told(place: Place) -> None:
+    ahead, behind = Still(), Still()
+    store = place.open(ahead)
+    publish(store)
+    granted(store, "浙C12345", 1)
+    watches = [Watch(store, clock, lambda event, data: None) for clock in (ahead, behind)]
+    for clock, watch in zip((ahead, behind), watches, strict=True):
+        clock.forward(days=1)
+        watch.settle()
+    ahead.forward(seconds=1)
+    store.record(fact("help", ahead(), HelpCalled(person="p-1", vehicle="浙C12345", words="!"), station=""))
+    for _ in range(2):
+        for watch in watches:
+            watch.settle()
+    kinds = [type(r.fact.what).__name__ for r in store.facts_after(0, 100) if r.fact.witness == SERVER]
+    assert kinds == ["WarningRaised"]
+    store.close()
+
+
 # -- real processes -------------------------------------------------------------------------------------------------------
 
 
@@ -312,7 +331,8 @@ def servers_on(place: Place, count: int = 3) -> Iterator[Servers]:
         servers = Servers(place, begun, count)
         yield servers
         # Whatever happened: every warning once, and the record holds.
-        assert set(servers.raised().values()) == {1}
+        twice = [name for name, times in servers.raised().items() if times > 1]
+        assert not twice, [(r.number, r.seq, r.fact) for r in servers.store.facts_after(0, 10_000) if r.fact.witness == SERVER]
         assert len([1 for _, finding, _ in servers.raised() if finding == "help-called"]) == servers.calls
         assert servers.store.verify().ok
         servers.store.close()
