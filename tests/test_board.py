@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from checkpoint.core import geo
 from checkpoint.core.facts import Amended, Fact, Loaded, Voided, WarningAnswered
 from checkpoint.store import Concern
+from checkpoint.ui import texts
 from checkpoint.web import overview
 from checkpoint.web.access import CARRIER, COORDINATOR
 from checkpoint.web.board_data import SHOWS, counts, truck, trucks, warnings
@@ -272,6 +273,28 @@ def test_a_carrier_sees_its_own_trucks_and_nothing_of_the_others(board: Desk) ->
     assert other is not None
     assert client.get(f"/journeys/{other.id}").status_code == 404
     assert client.post("/warnings/x/answer", data={"answer": "x"}).status_code == 403
+
+
+def test_a_carrier_learns_nothing_of_its_drivers_health(board: Desk) -> None:
+    """A coordinator reads of swabs, readings and results where the carrier reads only what a gate said to the truck."""
+    words = ("fact.SwabTaken", "fact.AntigenRead", "fact.Alerted", "fact.AlertAcknowledged", "reason.antigen-unread", "test.pcr")
+    t = texts("en")
+    told = {t(word) for word in words} | {"s-330304-", "a-330304-", "T330304-"}
+    paths = ("/vehicles/浙C18L44", "/vehicles/浙C71K90", "/vehicles/浙C82Q16", "/", "/board/live", "/?show=red", "/?show=ended")
+    seen = {COORDINATOR: "", CARRIER: ""}
+    for role, who in ((COORDINATOR, ""), (CARRIER, "carrier-1")):
+        client = board.signed_in(role, who=who)
+        pages = [client.get(path, headers={"accept-language": "en"}) for path in paths]
+        assert {page.status_code for page in pages} == {200}
+        seen[role] = "".join(page.text for page in pages)
+    positive = next(w.id for w in board.told.looks["浙C18L44"].view.warnings if w.raised.finding == "positive-result")
+    assert {word for word in told if word not in seen[COORDINATOR]} == set()
+    assert positive in seen[COORDINATOR]
+    assert {word for word in told if word in seen[CARRIER]} == set()
+    assert positive not in seen[CARRIER]
+    assert "浙C18L44" in seen[CARRIER]
+    assert t("fact.Loaded") in seen[CARRIER]
+    assert t("journey.health-withheld") in seen[CARRIER]
 
 
 def test_an_empty_installation_says_what_to_do_first(tmp_path: Path) -> None:

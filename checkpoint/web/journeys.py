@@ -27,7 +27,7 @@ from checkpoint.web.board import looks_for, loops_now
 from checkpoint.web.board_data import LookLike, gathered, truck, urgency, warning_row
 from checkpoint.web.house import House, house_of
 from checkpoint.web.journey_data import entry, overruled, people, thinned, timeline
-from checkpoint.web.narrowing import is_own
+from checkpoint.web.narrowing import REASONS_OF_HEALTH, is_own, without_health
 from checkpoint.web.overview import around, drawing, geojson
 from checkpoint.web.page import FALLBACK_ZONE, language_of, render
 from checkpoint.web.problems import Problem
@@ -72,7 +72,8 @@ def _vehicle(request: Request) -> Response:
     zone = loop.zone if loop is not None else FALLBACK_ZONE
     told = house.store.concerning(Concern(view.vehicle))
     if caller.role == CARRIER:
-        told = [r for r in told if is_own(r.fact, view.passes, view.journeys)]
+        seen = without_health(r.fact for r in told)
+        told = [r for r in told if r.fact.id in seen and is_own(r.fact, view.passes, view.journeys)]
     rows = timeline(told, view.journeys, journey)
     shown = [warning_row(w, look.judgement.findings) for w in sorted(view.warnings, key=urgency) if _within(journey, w.raised_at)]
     crew = people(view, now)
@@ -106,6 +107,8 @@ def _vehicle(request: Request) -> Response:
         named={s.id for s in loop.stations} if loop is not None else set(),
         show="open",
         may_correct=caller.role == COORDINATOR,
+        sees_health=caller.role != CARRIER,
+        reasons_of_health=REASONS_OF_HEALTH if caller.role == CARRIER else frozenset(),
         **words.for_templates(),
     )
 
