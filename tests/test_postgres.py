@@ -252,6 +252,12 @@ def test_a_server_that_does_not_keep_what_it_acknowledges_is_refused(tmp_path: P
         Store.open(server.url(), Still(), key_folder=tmp_path)
 
 
+def test_a_server_that_is_too_old_is_refused(url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(postgres_module, "OLDEST", 99)
+    with pytest.raises(StorageFailed, match="99 or newer"):
+        Store.open(url, Still(), key_folder=tmp_path)
+
+
 def test_no_weaker_commit_is_taken_from_the_address_or_the_server(postgres: Server, url: str, tmp_path: Path) -> None:
     with postgres.connect() as owner:
         name = urlsplit(url).path.removeprefix("/")

@@ -61,6 +61,8 @@ _NUMBERED = (
     "SELECT column_name FROM information_schema.columns"
     " WHERE table_schema = current_schema() AND table_name = ? AND is_identity = 'YES'"
 )
+# Sessions that end by themselves when they fall silent, on which the election rests, are from this version on.
+OLDEST = 14
 _NEEDED = {"fsync": "on", "full_page_writes": "on"}
 # SQLite's words in the steps of the schema, and what they are here. Longer ones first.
 _WORDS = (
@@ -126,7 +128,10 @@ class Postgres(Database, peewee.PostgresqlDatabase):
         return connection
 
     def check_server(self) -> None:
-        """Whether the server keeps what it says it keeps. Raises `StorageFailed`."""
+        """Whether the server can do what is asked of it, and keeps what it says it keeps. Raises `StorageFailed`."""
+        version = self.rows("SELECT current_setting('server_version_num'), current_setting('server_version')")[0]
+        if int(version[0]) < OLDEST * 10_000:
+            raise StorageFailed(f"PostgreSQL {OLDEST} or newer is wanted, this is {version[1]}")
         wrong = [
             f"{name} = {found}"
             for name, needed in _NEEDED.items()
