@@ -310,7 +310,7 @@ def after(store: Store, change: Callable[[Database], Places]) -> tuple[Places, V
 
     def work() -> None:
         places = change(store._db)
-        found.append((places, walked(store._db, store._keys, keys)))
+        found.append((places, walked(store._db, store._keys, lambda: keys)))
         raise _Undo
 
     with pytest.raises(_Undo):
@@ -425,6 +425,23 @@ def test_a_bit_flipped_anywhere_in_the_file_is_found_or_says_nothing(record: Pat
         found += not ok
         assert not ok or _told(path) == sound, f"seed {seed}: byte {place}"
     assert found
+
+
+def test_a_damaged_list_of_kiosks_is_found_and_stops_nothing(copy: Callable[[str], Path]) -> None:
+    path = copy("copy")
+    db = apsw.Connection(str(path))
+    [(page,)] = db.execute("SELECT rootpage FROM sqlite_master WHERE name = 'kiosks'")
+    [(size,)] = db.execute("PRAGMA page_size")
+    db.close()
+    with path.open("r+b") as file:
+        file.seek((page - 1) * size)
+        file.write(b"\xff" * 16)
+    store = Store.open(path, Still())
+    found = store.verify()
+    store.close()
+    assert not found.ok
+    assert any("cannot be walked" in problem.what for problem in found.problems)
+    assert found.facts_count == len(_told(path)[0]), "and the record is walked all the same"
 
 
 def test_what_has_not_come_yet_is_waited_for_and_is_no_damage(tmp_path: Path) -> None:

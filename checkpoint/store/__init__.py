@@ -424,7 +424,7 @@ class Store:
 
     def verify(self) -> Verification:
         """Walk every chain again from the bytes, and compare all that is derived from them."""
-        return verify(self._db, self._keys, {k.witness: k.public_key for k in self.registry.kiosks() if k.public_key})
+        return verify(self._db, self._keys, lambda: {k.witness: k.public_key for k in self.registry.kiosks() if k.public_key})
 
     # -- how it stands -------------------------------------------------------------------------------------------------
 

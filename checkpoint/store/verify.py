@@ -12,7 +12,7 @@ knows. Somebody who puts an older copy of the whole database back is found only 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from itertools import islice
 from typing import Any
@@ -80,13 +80,14 @@ def head_message(witness: str, seq: int, own: bytes | str) -> bytes:
     return f"{witness.removeprefix('kiosk:')}|{seq}|{own if isinstance(own, str) else own.hex()}".encode()
 
 
-def verify(database: Database, keys: Keys, public_keys: Mapping[str, bytes]) -> Verification:
-    """Walk the record. `public_keys` are the raw Ed25519 keys of witnesses that sign their heads."""
+def verify(database: Database, keys: Keys, public_keys: Callable[[], Mapping[str, bytes]]) -> Verification:
+    """Walk the record. `public_keys` reads the raw Ed25519 keys of witnesses that sign their heads: that they cannot be read
+    is a problem like others, and is told with them."""
     with database.snapshot():
         return walked(database, keys, public_keys)
 
 
-def walked(database: Database, keys: Keys, public_keys: Mapping[str, bytes]) -> Verification:
+def walked(database: Database, keys: Keys, public_keys: Callable[[], Mapping[str, bytes]]) -> Verification:
     """The same within a snapshot, or a transaction, that the caller holds."""
     walk = _Walk(database, keys, public_keys)
     found = tuple(islice(walk.problems(), MOST_PROBLEMS))
@@ -100,10 +101,11 @@ def walked(database: Database, keys: Keys, public_keys: Mapping[str, bytes]) -> 
 
 
 class _Walk:
-    def __init__(self, database: Database, keys: Keys, public_keys: Mapping[str, bytes]) -> None:
+    def __init__(self, database: Database, keys: Keys, public_keys: Callable[[], Mapping[str, bytes]]) -> None:
         self._db = database
         self._keys = keys
-        self._public_keys = public_keys
+        self._ask_for_keys = public_keys
+        self._public_keys: Mapping[str, bytes] = {}
         self.links: dict[str, int] = {}
         self.waiting: list[Gap] = []
         self.left_count = 0
@@ -112,6 +114,7 @@ class _Walk:
         return _whatever_it_is("", self._everything())
 
     def _everything(self) -> Iterator[Problem]:
+        yield from _whatever_it_is("", self._signers())
         self._heads = {row[0]: row[1:] for row in self._db.rows(f"SELECT {_HEAD} FROM heads")}
         self._gaps: dict[str, list[Gap]] = {}
         yield from self._written_gaps()
@@ -122,6 +125,10 @@ class _Walk:
         yield from _whatever_it_is("", self._asides())
         yield from _whatever_it_is("", self._orphans())
         yield from _whatever_it_is("", self._flaws())
+
+    def _signers(self) -> Iterator[Problem]:
+        self._public_keys = self._ask_for_keys()
+        yield from ()
 
     def _written_gaps(self) -> Iterator[Problem]:
         rows = self._db.rows("SELECT witness, first_seq, last_seq, noticed_at, seal FROM gaps ORDER BY witness, first_seq")
