@@ -14,11 +14,13 @@ import pytest
 from starlette.testclient import TestClient
 
 from checkpoint import cli
+from checkpoint.chores import Chore
 from checkpoint.config import utc_now
 from checkpoint.core.facts import Fact, ResultReported, Scanned, Shown, SwabTaken, TemperatureMeasured
 from checkpoint.core.track import Fix
 from checkpoint.granting import PassOffice
 from checkpoint.store import Store
+from checkpoint.store.registry import ChoreRecord
 from checkpoint.ui import texts
 from checkpoint.web.app import create_app
 from checkpoint.web.dossier import gathered
@@ -208,6 +210,27 @@ def test_the_page_shows_terms_with_their_reasons_and_what_would_leave(empty: tup
         assert t(f"retention.why.{kind}").replace("'", "&#39;") in page
     assert t("people.would") in page
     assert t("people.never") in page
+
+
+@pytest.mark.parametrize(
+    ("report", "told", "untold"),
+    [
+        ("positions=12 facts=3 links=0", ("retention.kind.positions", ">12<"), ("retention.kind.links", "people.nothing-left")),
+        ("positions=0 links=0", ("people.nothing-left",), ("retention.kind.positions",)),
+    ],
+)
+def test_what_the_last_sweep_let_go_is_told_in_words(
+    tmp_path: Path, report: str, told: tuple[str, ...], untold: tuple[str, ...]
+) -> None:
+    t = texts("en")
+    with desk(tmp_path, told=Fleet({}, ())) as found:
+        found.app.state.house.chores.add(Chore("retention", timedelta(days=1), lambda _: ""))
+        found.store.registry.keep_chore(ChoreRecord(name="retention", last_run=found.store.now(), last_report=report))
+        page = _administrator(found).get("/people").text
+    last = page.split(t("people.last"), 1)[1].split("<form", 1)[0]
+    assert all((t(word) if word in t else word) in last for word in told)
+    assert not any(t(word) in last for word in untold)
+    assert report.split()[0] not in last
 
 
 def test_a_person_is_found_by_number_without_its_standing_in_an_address(empty: tuple[Desk, str]) -> None:

@@ -38,19 +38,28 @@ def _page(
 ) -> Response:
     house = house_of(request)
     kept = terms(house.store)
+    record = next((record for record in house.chores.reports() if record.name == "retention"), None)
     return render(
         request,
         "people.html",
         status=status,
         terms=TERMS,
         days={kind: length.days for kind, length in kept.items()},
-        record=next((record for record in house.chores.reports() if record.name == "retention"), None),
+        record=record,
+        last=counted(record.last_report) if record is not None else {},
         swept=sweep(house.store, house.now(), dry=True) if dry else None,
         found=found,
         counting=found is not None and in_use(house, found),
         asked=asked,
         mistake=mistake,
     )
+
+
+def counted(report: str) -> dict[str, int]:
+    """What a sweep's report (`positions=12 links=0 ...`) says has left, by the kinds that have a term."""
+    counts = dict(pair.split("=", 1) for pair in report.split() if "=" in pair)
+    named = [term.kind for term in TERMS if counts.get(term.kind, "").isdecimal()]
+    return {kind: int(counts[kind]) for kind in named if counts[kind] != "0"}
 
 
 async def page(request: Request) -> Response:
