@@ -21,7 +21,7 @@ POLICY = "; ".join(
 )  # fmt: skip
 # What our pages never ask for is refused to whatever might get into them. Browsers ignore names they do not know.
 _NEVER = (
-    "accelerometer", "autoplay", "bluetooth", "browsing-topics", "display-capture", "encrypted-media", "gyroscope", "hid",
+    "accelerometer", "autoplay", "browsing-topics", "display-capture", "encrypted-media", "gyroscope", "hid",
     "idle-detection", "local-fonts", "magnetometer", "microphone", "midi", "payment", "serial", "usb", "xr-spatial-tracking",
 )  # fmt: skip
 HEADERS = {
