@@ -376,3 +376,17 @@ def test_files_are_served_from_their_folders_and_no_further(empty: Desk) -> None
         assert client.get(path).status_code == 404
     tag = client.get("/static/tokens.css").headers["etag"]
     assert client.get("/static/tokens.css", headers={"if-none-match": tag}).status_code == 304
+
+
+def test_a_webhook_made_by_the_api_wants_the_proof_that_its_page_wants(empty: Desk) -> None:
+    """A person's session must be fresh; a program's token was made with such a proof."""
+    asked = {"url": "https://hooks.example.com/a", "events": ["pass.granted"]}
+    client = empty.nobody()
+    for proved, status in ((False, 403), (True, 200)):
+        client.cookies.clear()
+        token = access.open_session(empty.house, role=COORDINATOR, who="c", name="c", proved=proved)
+        client.cookies.set(access.cookie_name(empty.house, COORDINATOR), token)
+        answer = client.post("/api/v1/webhooks", json=asked, headers={"accept": "application/json"})
+        assert answer.status_code == status, answer.text
+        if not proved:
+            assert answer.json()["type"].endswith("/problems/step-up")

@@ -17,7 +17,7 @@ from checkpoint.web import passphrases
 from checkpoint.web.access import ADMINISTRATOR, CARRIER, COORDINATOR, LABORATORY, LASTING, digest
 from checkpoint.web.app import create_app
 from checkpoint.web.house import House
-from checkpoint.web.signing import CodeWanted, by_code, by_passphrase
+from checkpoint.web.signing import CodeWanted, Refused, by_code, by_passphrase
 from checkpoint.web.throttle import FREE_TRIES, Guessing, at_the_door
 from checkpoint.web.visitor import Visitor, device, network
 from tests.accounts import PASSPHRASE, account, cheap_hashes
@@ -42,6 +42,24 @@ def strict(tmp_path: Path) -> Iterator[Door]:
 
 
 # -- by passphrase ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("done", ["disable_account", "reset_account"])
+def test_whoever_is_shut_out_while_signing_in_is_not_in(house: Door, monkeypatch: pytest.MonkeyPatch, done: str) -> None:
+    """Comparing a passphrase takes a while, and much can be decided in it."""
+    registry = house.store.registry
+    one = account(house.store, COORDINATOR, name="racer")
+    real = passphrases.fits
+
+    def meanwhile(passphrase: str, held: str) -> bool:
+        right = real(passphrase, held)
+        getattr(registry, done)(one.id)
+        return right
+
+    monkeypatch.setattr(passphrases, "fits", meanwhile)
+    with pytest.raises(Refused, match="wrong"):
+        by_passphrase(house.house, "racer", PASSPHRASE, Visitor(address="192.0.2.0/24"))
+    assert registry.sessions_of(one.id) == []
 
 
 @pytest.mark.parametrize(

@@ -52,6 +52,8 @@ class Place:
 _PORTS = {"https": 443, "http": 80}
 # What a network translates into IPv4 (RFC 6052).
 _TRANSLATED = IPv6Network("64:ff9b::/96")
+# Translated within one network (RFC 8215), and IPv4 in dresses that nobody should wear any more (RFC 4291, RFC 2765).
+_NEVER = tuple(map(IPv6Network, ("64:ff9b:1::/48", "::/96", "::ffff:0:0:0/96")))
 
 
 def looked_up(host: str, port: int) -> Sequence[str]:
@@ -106,6 +108,8 @@ def _public(text: str) -> bool:
     except ValueError:
         return False
     if isinstance(address, IPv6Address):
+        if any(address in network for network in _NEVER):
+            return False
         # An IPv4 address in another dress goes where the IPv4 address goes.
         inner = address.ipv4_mapped or address.sixtofour or (address.teredo[1] if address.teredo else None)
         if address in _TRANSLATED:

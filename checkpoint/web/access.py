@@ -95,7 +95,8 @@ NOBODY = Caller(role=ANYONE)
 class Rule:
     """One row of the route table: where, how, what answers, who may, how large a body may be and how often one may ask.
 
-    `step_up`: only with a fresh proof that it is still they. `limited`: also for somebody who must set up a second factor
+    `step_up`: only with a fresh proof that it is still they. `step_up_people`: the same, but for a program's token, which was
+    made with such a proof. `limited`: also for somebody who must set up a second factor
     before anything else. `vital`: it never waits behind others.
     """
 
@@ -105,6 +106,7 @@ class Rule:
     who: frozenset[str] | tuple[str, ...]
     body_bytes: int = 64 * 1024
     step_up: bool = False
+    step_up_people: bool = False
     rate: Rate = ORDINARY
     vital: bool = False
     limited: bool = False
@@ -151,7 +153,8 @@ def guarded(rule: Rule) -> Route:
             if request.method == "GET" and wants_page(request):
                 return RedirectResponse("/account", 303)
             raise Problem(403, "factor-wanted")
-        if rule.step_up and not is_fresh(caller, house):
+        wanted = rule.step_up or (rule.step_up_people and caller.way != "token")
+        if wanted and not is_fresh(caller, house):
             if caller.way == "token":
                 raise Problem(403, "token-step-up")
             if wants_page(request) and caller.way == "cookie":

@@ -160,10 +160,10 @@ _OWNERS = (COORDINATOR, CARRIER, LABORATORY)
 _ONE = "/api/v1/webhooks/{webhook}"
 ROUTES = (
     Rule("/api/v1/webhooks", ("GET",), webhooks, _OWNERS),
-    Rule("/api/v1/webhooks", ("POST",), make, _OWNERS),
+    Rule("/api/v1/webhooks", ("POST",), make, _OWNERS, step_up_people=True),
     Rule(_ONE, ("GET",), webhook, _OWNERS),
     Rule(_ONE, ("DELETE",), remove, _OWNERS),
-    Rule(_ONE + "/secret", ("POST",), renew, _OWNERS),
+    Rule(_ONE + "/secret", ("POST",), renew, _OWNERS, step_up_people=True),
     Rule(_ONE + "/pause", ("POST",), pause, _OWNERS),
     Rule(_ONE + "/resume", ("POST",), resume, _OWNERS),
     Rule(_ONE + "/deliveries", ("GET",), deliveries, _OWNERS),

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from checkpoint.web import factors, passkeys, passphrases
 from checkpoint.web.access import (
     ADMINISTRATOR,
@@ -86,7 +88,9 @@ def by_passphrase(house: House, name: str, passphrase: str, visitor: Visitor) ->
         raise Refused("wrong")
     house.guessing.succeeded(counts)
     if passphrases.outdated(account.passphrase):
-        registry.rehash(account.id, account.passphrase, passphrases.hashed(passphrase))
+        anew = passphrases.hashed(passphrase)
+        registry.rehash(account.id, account.passphrase, anew)
+        account = msgspec.structs.replace(account, passphrase=anew)
     kinds = frozenset(factor.kind for factor in registry.factors(account.id))
     if kinds:
         ticket = secrets.token_urlsafe(32)
@@ -178,6 +182,12 @@ def _admit(house: House, account: Account, strength: int, kinds: Collection[str]
         limited=limited,
         device=visitor.device,
     )
+    # Disabling and resetting end the sessions there are: one that was opened while they did so is ended here.
+    now = registry.account(account.id)
+    if now is None or now.disabled_at is not None or now.passphrase != account.passphrase:
+        registry.close_session(digest(token))
+        registry.audit("sign-in-failed", account=account.id, address=visitor.address)
+        raise Refused("wrong")
     registry.audit("sign-in", account=account.id, actor=account.id, address=visitor.address, detail=way)
     return Admitted(token=token, known=_known(house, account, visitor), role=account.role, limited=limited)
 
