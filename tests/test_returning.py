@@ -12,6 +12,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,7 @@ from checkpoint.granting import PassOffice
 from checkpoint.store import Store
 from checkpoint.store.keys import KEY_FILE
 from checkpoint.store.registry import Person as Known
-from checkpoint.store.restored import LEAP, SERIALS_LEAP
+from checkpoint.store.restored import FACTS_PER_S, LEAP, SERIALS_LEAP
 from checkpoint.version import VERSION
 from checkpoint.web.access import ADMINISTRATOR, COORDINATOR, digest, open_session
 from checkpoint.web.app import create_app
@@ -35,7 +36,7 @@ from kiosk.deeds import Enter, Leave
 from kiosk.link import LineDown
 from kiosk.station import open_kiosk
 from kiosk.web.render import page as rendered
-from tests.ground import OTHER_ID_NUMBER, T0
+from tests.ground import OTHER_ID_NUMBER, T0, wish
 from tests.seeds import seeds
 from tests.station import SERVER, Ground, ground
 
@@ -161,6 +162,31 @@ def test_a_pass_granted_after_the_backup_is_known_again_and_its_number_is_never_
         assert int(anew.split("-")[1]) > SERIALS_LEAP
 
 
+def test_the_same_backup_brought_back_again_gives_nothing_out_a_second_time(g: Ground, tmp_path: Path) -> None:
+    """It knows nothing of the first time; how old it is says how much may have been given out."""
+    g.pass_()
+    copy = copied(g, tmp_path / "copy")
+    given: list[tuple[set[int], set[str]]] = []
+    for n in range(3):
+        g.clock.forward(minutes=30)
+        place = tmp_path / f"again-{n}" / "checkpoint.db"
+        restore(copy, copy.parent.parent / KEY_FILE, place, g.clock)
+        store = Store.open(place, g.clock)
+        office = PassOffice(store, g.clock, store.record)
+        until = g.clock() + timedelta(days=1)
+        asked = [wish(vehicle=f"浙C{n}000{i}", not_before=g.clock(), expires=until) for i in range(5)]
+        granted = {office.grant(office.request(each, "a"), "c").pass_id for each in asked}
+        [restored] = store.facts_of_kind("Restored")
+        numbers = {r.number for r in store.facts_after(restored.number - 1, 1000)}
+        assert len(numbers) > 10
+        given.append((numbers, granted))
+        assert store.verify().ok
+        store.close()
+    for (numbers, granted), (later_numbers, later_granted) in pairwise(given):
+        assert max(numbers) < min(later_numbers)
+        assert max(granted) < min(later_granted)
+
+
 def test_no_number_of_a_fact_is_given_twice_and_cursors_read_on(g: Ground, tmp_path: Path) -> None:
     g.pass_()
     copy = copied(g, tmp_path / "copy")
@@ -170,7 +196,8 @@ def test_no_number_of_a_fact_is_given_twice_and_cursors_read_on(g: Ground, tmp_p
     with brought_back(g, copy) as store:
         [restored] = store.facts_of_kind("Restored")
         assert isinstance(restored.fact.what, Restored)
-        assert restored.number == restored.fact.what.last_number + LEAP + 1 > last
+        age_s = (restored.fact.at - restored.fact.what.taken_at).total_seconds()
+        assert restored.number == restored.fact.what.last_number + LEAP + int(age_s) * FACTS_PER_S + 1 > last
         assert store.lost == ((restored.fact.what.last_number, restored.number),)
         told = Fact(id="later", at=g.clock(), witness="desk:x", what=HelpCalled(person="p", vehicle="浙C12345"))
         assert store.record(told).number > restored.number > cursor

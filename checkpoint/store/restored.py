@@ -6,6 +6,8 @@ after it can be spent again.
 * The record says itself that it was brought back: `Restored` is a fact, in the server's own chain. Its number leaps, so that
   no number that was lost is given again and whoever reads by a cursor reads on.
 * Serials of passes leap likewise.
+* Both leap the further, the older the backup is: who restores the same backup again later knows nothing of the first time, and
+  passes by what was given out since then all the same (while that is less than `FACTS_PER_S` and `SERIALS_PER_S` on average).
 * What works once or for a while (`SPENT`) works no more: whether it was used after the backup, nobody can know.
 
 What was closed after the backup (a kiosk, an account, a member of staff) is open again: no rule can know it. The command says
@@ -25,6 +27,8 @@ from checkpoint.store.ledger import Ledger
 LEAP = 10_000_000
 SERIALS_LEAP = 10_000
 SERIALS_FROM = "serials_from"
+# More than one installation takes in, and grants in one area, on average over the time since a backup.
+FACTS_PER_S, SERIALS_PER_S = 1_000, 0.1
 
 # What is spent, and how. `:now` is the instant in microseconds.
 SPENT: tuple[tuple[str, str], ...] = (
@@ -56,15 +60,18 @@ def bring_back(database: Database, ledger: Ledger, taken_at: datetime, backup: s
     """Make a record that was brought back fit to go on; on the writer's thread, in its transaction."""
     last = ledger.last_number()
     spent = {name: _run(database, statement, micros(now)) for name, statement in SPENT}
-    database.run("UPDATE serials SET last = last + ?", (SERIALS_LEAP,))
+    age_s = max(0.0, (now - taken_at).total_seconds())
+    serials_leap = SERIALS_LEAP + int(age_s * SERIALS_PER_S)
+    database.run("UPDATE serials SET last = last + ?", (serials_leap,))
     # An area that got its first serial after the backup has no row: it begins where the others have leapt to.
+    kept = database.rows("SELECT value FROM settings WHERE name = ?", (SERIALS_FROM,))
     database.run(
         "INSERT INTO settings (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
-        (SERIALS_FROM, str(SERIALS_LEAP * (len(lost(ledger)) + 1))),
+        (SERIALS_FROM, str((int(kept[0][0]) if kept else 0) + serials_leap)),
     )
     what = Restored(taken_at=taken_at, last_number=last, backup=backup)
     name = digest_id("restored", str(last), taken_at.isoformat(), now.isoformat())
-    number = ledger.leap(Fact(id=name, at=now, witness="server", what=what), LEAP, now)
+    number = ledger.leap(Fact(id=name, at=now, witness="server", what=what), LEAP + int(age_s) * FACTS_PER_S, now)
     return BroughtBack(number, spent)
 
 
