@@ -16,7 +16,13 @@ from checkpoint.core.loop import Leg
 
 
 class Fix(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One position report, WGS-84. None means: the device did not say."""
+    """One position report, WGS-84. None means: the device did not say.
+
+    `encrypted` is set when the device says that its coordinates are enciphered (JT/T 808, status bit 5): they are kept, but
+    are no place. `alarms` are the device's own alarms at this fix by name (JT/T 808 bits, an app's `sos`), `crossing` its own
+    word that it went into or out of a region of ours: `enter STATION` or `leave STATION`. Both are evidence beside our own
+    judgement, never a verdict.
+    """
 
     device: str
     fixed_at: datetime
@@ -27,6 +33,9 @@ class Fix(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     course_deg: float | None = None
     altitude_m: float | None = None
     valid: bool = True
+    encrypted: bool = False
+    alarms: tuple[str, ...] = ()
+    crossing: str = ""
 
 
 class Episode(msgspec.Struct, frozen=True, kw_only=True):

@@ -92,7 +92,7 @@ class Track:
             del self._forks[old]
 
 
-def _rest_of(fix: Fix) -> tuple[tuple[bool, float], ...]:
+def _rest_of(fix: Fix) -> tuple[tuple[tuple[bool, float], ...], tuple[str, ...], str]:
     """What two copies of a fix can still differ in, comparable when things are missing."""
-    said = (fix.accuracy_m, fix.speed_kmh, fix.course_deg, fix.altitude_m, float(fix.valid))
-    return tuple((value is not None, value or 0.0) for value in said)
+    said = (fix.accuracy_m, fix.speed_kmh, fix.course_deg, fix.altitude_m, float(fix.valid), float(fix.encrypted))
+    return tuple((value is not None, value or 0.0) for value in said), fix.alarms, fix.crossing

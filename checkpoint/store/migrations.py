@@ -397,6 +397,15 @@ MIGRATIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
             "CREATE INDEX outbox_due ON outbox (webhook, due_at)",
         ),
     ),
+    (
+        "devices-words",
+        (
+            # What a device says beside the place: alarms by name, a blank between them; a region entered or left.
+            "ALTER TABLE positions ADD COLUMN encrypted INTEGER NOT NULL DEFAULT 0",
+            "ALTER TABLE positions ADD COLUMN alarms TEXT NOT NULL DEFAULT ''",
+            "ALTER TABLE positions ADD COLUMN crossing TEXT NOT NULL DEFAULT ''",
+        ),
+    ),
 )
 
 

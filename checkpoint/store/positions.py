@@ -16,7 +16,7 @@ from checkpoint.store.database import Database, instant, micros
 
 MOST_STRANGE_PER_DEVICE = 5_000
 MOST_STRANGE = 100_000
-_COLUMNS = "device, fixed_at, lat, lon, accuracy_m, speed_kmh, course_deg, altitude_m, valid"
+_COLUMNS = "device, fixed_at, lat, lon, accuracy_m, speed_kmh, course_deg, altitude_m, valid, encrypted, alarms, crossing"
 
 
 class Arrived(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,7 +48,7 @@ class Positions:
         received_at, fresh = micros(now), []
         for vehicle, fix in fixes:
             changed = self._db.run(
-                f"INSERT INTO positions (vehicle, {_COLUMNS}, received_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+                f"INSERT INTO positions (vehicle, {_COLUMNS}, received_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
                 " ON CONFLICT (vehicle, fixed_at, device, lat, lon) DO NOTHING",
                 (vehicle, *_values(fix), received_at),
             )
@@ -146,11 +146,14 @@ def _values(fix: Fix) -> tuple[object, ...]:
         fix.course_deg,
         fix.altitude_m,
         int(fix.valid),
+        int(fix.encrypted),
+        " ".join(fix.alarms),
+        fix.crossing,
     )
 
 
 def _fix(row: tuple[object, ...]) -> Fix:
-    device, fixed_at, lat, lon, accuracy, speed, course, altitude, valid = row
+    device, fixed_at, lat, lon, accuracy, speed, course, altitude, valid, encrypted, alarms, crossing = row
     return Fix(
         device=device,  # type: ignore[arg-type]
         fixed_at=instant(fixed_at),  # type: ignore[arg-type]
@@ -161,4 +164,7 @@ def _fix(row: tuple[object, ...]) -> Fix:
         course_deg=course,  # type: ignore[arg-type]
         altitude_m=altitude,  # type: ignore[arg-type]
         valid=bool(valid),
+        encrypted=bool(encrypted),
+        alarms=tuple(alarms.split()) if alarms else (),  # type: ignore[attr-defined]
+        crossing=crossing,  # type: ignore[arg-type]
     )
