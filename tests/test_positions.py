@@ -6,6 +6,7 @@ import random
 from collections.abc import Iterator
 from datetime import timedelta
 
+import msgspec
 import pytest
 
 from checkpoint.core.track import Fix
@@ -45,10 +46,8 @@ def test_fixes_in_any_order_and_number_are_kept_once_and_read_in_the_order_of_ti
 
 
 def test_everything_a_device_said_comes_back_as_it_was(store: Store) -> None:
-    said = fix(
-        1, accuracy_m=12.5, speed_kmh=80.0, course_deg=359.9, altitude_m=-3.0, encrypted=True,
-        alarms=("route", "fatigue"), crossing="enter wash",
-    )  # fmt: skip
+    measured = fix(1, accuracy_m=12.5, speed_kmh=80.0, course_deg=359.9, altitude_m=-3.0)
+    said = msgspec.structs.replace(measured, encrypted=True, alarms=("route", "fatigue"), crossing="enter wash")
     silent = Fix(device="d-1", fixed_at=T0 + timedelta(microseconds=1), lat=-0.1, lon=179.999999, valid=False)
     store.add_positions([(PLATE, said), (PLATE, silent)])
     assert store.positions(PLATE) == [silent, said]
