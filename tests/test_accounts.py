@@ -394,6 +394,16 @@ def test_how_strong_a_passphrase_is_is_told_to_whoever_may_choose_one_only(house
     assert house.browser().post(f"{path}/strength", data={"passphrase": "password123456789"}).json() == {"strength": "weak"}
 
 
+def test_what_a_browser_held_opens_no_door_to_a_program_once_it_was_left_unused(house: Door) -> None:
+    client = house.signed_in(COORDINATOR)
+    token = next(value for name, value in client.cookies.items() if name.endswith("checkpoint"))
+    program = house.browser()
+    program.headers.update({"authorization": f"Bearer {token}", "accept": "application/json"})
+    assert program.get("/api/v1/vehicles").status_code == 200
+    house.clock.at += IDLE[COORDINATOR]
+    assert program.get("/api/v1/vehicles").status_code == 401
+
+
 def test_an_unused_session_of_an_administrator_ends_first() -> None:
     assert IDLE[ADMINISTRATOR] == timedelta(minutes=30) < min(IDLE[role] for role in WITH_ACCOUNT if role != ADMINISTRATOR)
 

@@ -34,6 +34,7 @@ from checkpoint.web import bounds, idempotency
 from checkpoint.web.house import House, house_of
 from checkpoint.web.limits import ORDINARY, STRANGERS, Rate
 from checkpoint.web.problems import Problem, wants_page
+from checkpoint.web.visitor import PROGRAM
 
 if TYPE_CHECKING:
     from checkpoint.store.registry import Kiosk, Session
@@ -231,7 +232,9 @@ def _open(house: House, token_hash: str, way: str) -> Session | None:
     session, now = house.store.registry.session(token_hash), house.now()
     if session is None or session.expires <= now:
         return None
-    if way == "cookie" and session.role in IDLE and now - session.seen >= house.lasting(IDLE[session.role]):
+    # A browser's session is left alone by its own clock, however its token is shown: a cookie's value is no program's token.
+    browsers = way == "cookie" or session.device not in ("", PROGRAM)
+    if browsers and session.role in IDLE and now - session.seen >= house.lasting(IDLE[session.role]):
         return None
     return session
 
