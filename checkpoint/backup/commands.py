@@ -143,7 +143,7 @@ def backup_list(asked: argparse.Namespace, t: Texts) -> int:
     if settings.backups is None:
         print(t("backup.not-regular"))
     elif overdue(folder, settings.backup_every, settings.now()):
-        print(t("backup.overdue", at=taken_at(there[-1]).isoformat() if there else "-"))
+        print(t("backup.overdue", at=taken_at(there[-1]).isoformat(timespec="seconds") if there else "-"))
         return NO
     return DONE if there else NO
 
@@ -153,7 +153,7 @@ def backup_check(asked: argparse.Namespace, t: Texts) -> int:
     settings = config.load()
     with _scratch() as scratch, _key(asked.key, settings, t) as key_file:
         manifest = check(asked.backup, key_file, settings.now, scratch)
-    at = manifest.taken_at.isoformat()
+    at = manifest.taken_at.isoformat(timespec="seconds")
     print(t("backup.sound", path=asked.backup, at=at, count=manifest.held.counts["facts"], witnesses=len(manifest.held.heads)))
     return DONE
 
@@ -215,7 +215,7 @@ def restore_(asked: argparse.Namespace, t: Texts) -> int:
         print(t("restore.aside", name=name))
     for head in done.manifest.held.heads:
         print(t("cli.verify.witness", witness=head.witness, count=head.links))
-    print(t("restore.done", place=place, count=done.facts, at=done.manifest.taken_at.isoformat()))
+    print(t("restore.done", place=place, count=done.facts, at=done.manifest.taken_at.isoformat(timespec="seconds")))
     _say_spent(done.brought_back.spent, t)
     return DONE
 
@@ -266,10 +266,10 @@ def restored_show(asked: argparse.Namespace, t: Texts) -> int:
     for event in events:
         assert isinstance(event.fact.what, Restored)
         what = event.fact.what
-        print(t("restored.event", at=event.recorded_at.isoformat(), taken=what.taken_at.isoformat(), number=what.last_number))
+        print(t("restored.event", at=event.recorded_at.isoformat(timespec="seconds"), taken=what.taken_at.isoformat(timespec="seconds"), number=what.last_number))
     for one in returned:
         kind = t(f"fact.{type(one.recorded.fact.what).__name__}")
-        at, witness = one.recorded.fact.at.isoformat(), one.recorded.fact.witness
+        at, witness = one.recorded.fact.at.isoformat(timespec="seconds"), one.recorded.fact.witness
         print(t(f"restored.{one.how}", number=one.recorded.number, kind=kind, at=at, witness=witness, kiosk=one.kiosk))
     print(t("restored.count", count=len(returned)))
     for gap in gaps:
