@@ -70,6 +70,40 @@ class TrackVisit(msgspec.Struct, frozen=True, kw_only=True):
     until: datetime | None
 
 
+def is_terminal(device: str) -> bool:
+    """Whether a device is a truck's own terminal, which may raise alarms; a phone raises none but a call for help."""
+    return device.startswith("terminal-")
+
+
+class DeviceAlarm(msgspec.Struct, frozen=True, kw_only=True):
+    """An alarm that the device itself raised (`name` as in `Fix.alarms`), held from one fix to another: one event, however
+    many fixes carried it.
+
+    `seen_until` is the last fix that carried it, `until` the same once a fix came without it (None: it holds still).
+    `farthest_m` is how far off the middle of the line we found the truck meanwhile (None: we could place it nowhere).
+    """
+
+    name: str
+    device: str
+    since: datetime
+    seen_until: datetime
+    until: datetime | None
+    fixes_count: int
+    farthest_m: float | None
+    evidence: tuple[Cited, ...]
+
+
+class Crossing(msgspec.Struct, frozen=True, kw_only=True):
+    """The phone's own word that it went into (`entered`) or out of a station, and where it was by our own measure:
+    `outside_m` metres outside the boundary (0: inside; None: not said by a place we could use, or far away)."""
+
+    station: str
+    entered: bool
+    at: datetime
+    device: str
+    outside_m: float | None
+
+
 class TrackReading(msgspec.Struct, frozen=True, kw_only=True):
     """What the positions of one vehicle say so far.
 
@@ -78,7 +112,8 @@ class TrackReading(msgspec.Struct, frozen=True, kw_only=True):
     `leg` (both None until the direction is known), `off_m` how far off its middle the last believed fix was, `station`
     the station it is in. `interval_s` is the device's own rhythm. `at_rest_since` is set while the truck stands;
     `driving_since` is the start of the driving that no break of lawful length has interrupted, `driven_s` the seconds
-    at the wheel since then. `place` says which of the three it is now: on the loop, off it, or unknown.
+    at the wheel since then. `place` says which of the three it is now: on the loop, off it, or unknown. `alarms` and
+    `crossings` are what the devices themselves said, the latest of them, in order of time: evidence beside ours.
     """
 
     last: Fix | None = None
@@ -95,3 +130,5 @@ class TrackReading(msgspec.Struct, frozen=True, kw_only=True):
     visits: tuple[TrackVisit, ...] = ()
     episodes: tuple[Episode, ...] = ()
     fixes_count: int = 0
+    alarms: tuple[DeviceAlarm, ...] = ()
+    crossings: tuple[Crossing, ...] = ()

@@ -20,6 +20,7 @@ from checkpoint.core.episodes import OffLoop, Step, Unknown, WrongWay
 from checkpoint.core.fixes import Episode, Fix, TrackReading, TrackVisit
 from checkpoint.core.loop import LEGS, Leg
 from checkpoint.core.rests import Rest
+from checkpoint.core.said import Said
 from checkpoint.core.shift import DatumSuspect
 from checkpoint.core.ways import Fence, Match, Ways
 
@@ -98,6 +99,7 @@ class Follower:
         self._unknown = Unknown(policy)
         self._datum = DatumSuspect()
         self._rest = Rest(policy)
+        self._said = Said()
 
     def fork(self) -> Follower:
         """A copy to read on from."""
@@ -106,7 +108,7 @@ class Follower:
         twin._lines = {leg: line.fork() for leg, line in self._lines.items()}
         twin._rhythm = dict(self._rhythm)
         twin._off, twin._wrong, twin._unknown = self._off.fork(), self._wrong.fork(), self._unknown.fork()
-        twin._datum, twin._rest = self._datum.fork(), self._rest.fork()
+        twin._datum, twin._rest, twin._said = self._datum.fork(), self._rest.fork(), self._said.fork()
         return twin
 
     # -- one fix --------------------------------------------------------------------------------------------------------
@@ -118,6 +120,7 @@ class Follower:
         quiet_s = at_s - self._last_s if self.last is not None else 0.0
         self.count += 1
         self.last, self._last_s = fix, at_s
+        self._said.step(fix, self.ways)
         if not self._usable(fix):
             self._close(self._unknown.unusable(fix, self._is_gap(quiet_s)))
             return
@@ -129,6 +132,7 @@ class Follower:
         self._place(step)
         self._watch(step)
         self._believed = step
+        self._said.placed(step)
 
     def _usable(self, fix: Fix) -> bool:
         if not fix.valid or fix.encrypted or (fix.lat == 0 and fix.lon == 0):  # 0, 0 is what receivers say when they know nothing
@@ -411,6 +415,8 @@ class Follower:
             visits=tuple(sorted((*self.visits, *self._open_visits()), key=lambda v: (v.since, v.station))),
             episodes=tuple(sorted((*self.episodes, *under_way), key=lambda e: (e.since, e.kind))),
             fixes_count=self.count,
+            alarms=self._said.alarms(),
+            crossings=self._said.crossings,
         )
 
     def _where(self) -> Literal["on", "off", "unknown"]:

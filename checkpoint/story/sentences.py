@@ -1,32 +1,20 @@
 """What a story can tell: one sentence, one fact, one visible list.
 
-The law of this file: each row of `SENTENCES` says how a sentence is written, shows an example, and makes the fact; drives
-and stands make positions. Nothing else can be told.
+The law of this file: each row of `SENTENCES` says how a sentence is written, shows an example, and makes the fact; those of
+`moving.py` make positions. Nothing else can be told.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
 
 from checkpoint.core import facts as f
 from checkpoint.core.loop import Policy, in_force
 from checkpoint.core.passes import normal_plate
-from checkpoint.core.track import Fix
-from checkpoint.story import plain
-from checkpoint.story.told import AMOUNT, NAMES, PLATE, TIME, Moved, Teller, amount, people, person
+from checkpoint.story.moving import MOVES
+from checkpoint.story.told import AMOUNT, NAMES, PLATE, TIME, Sentence, Teller, amount, people, person
 
 ANCHOR = "11" * 16  # every pass of a story has a chain; whether it is live is said by the scan
-
-
-@dataclass(frozen=True)
-class Sentence:
-    """One thing a story can tell: how it is written, an example for the reader, and the fact it is."""
-
-    pattern: str
-    example: str
-    tell: Callable[[Teller, re.Match[str]], f.What | None]
 
 
 def _granted(t: Teller, m: re.Match[str]) -> f.What:
@@ -151,77 +139,6 @@ def _amended(t: Teller, m: re.Match[str]) -> f.What:
             if what is not None:
                 return f.Amended(target=target, reason=m["why"], what=what, at=at)
     raise t.fail(f"nothing known is said here: {m['event']}")
-
-
-def _moved(t: Teller, fixes: list[Fix], as_they_come: bool) -> None:
-    if not t.vehicle:
-        raise t.fail("no vehicle yet")
-    for fix in fixes:
-        recorded = fix.fixed_at if as_they_come else t.recorded_at
-        t.story.moved.append(Moved(t.line, t.vehicle, fix, recorded))
-
-
-_CLAUSES = {
-    "off_m": r"off (?P<v>-?[\d.]+) m",
-    "accuracy_m": r"accuracy (?P<v>[\d.]+) m",
-    "noise_m": r"noise (?P<v>[\d.]+) m",
-    "speed_kmh": r"at (?P<v>[\d.]+) km/h",
-    "every_s": rf"every (?P<v>{AMOUNT})",
-}
-
-
-def _clauses(t: Teller, text: str | None) -> dict[str, float]:
-    found: dict[str, float] = {}
-    for clause in (c.strip() for c in (text or "").split(",") if c.strip()):
-        if (m := re.fullmatch(r"off (-?[\d.]+) m from km ([\d.]+) to km ([\d.]+)", clause)) is not None:
-            found["off_m"], found["off_from_km"], found["off_to_km"] = (float(x) for x in m.groups())
-            continue
-        if clause == "in GCJ-02":
-            found["gcj"] = 1.0
-            continue
-        for name, pattern in _CLAUSES.items():
-            if (m := re.fullmatch(pattern, clause)) is not None:
-                found[name] = amount(m["v"])
-                break
-        else:
-            raise t.fail(f"nothing known is said here: {clause}")
-    return found
-
-
-def _drives(t: Teller, m: re.Match[str]) -> None:
-    numbers = {"speed_kmh": 60.0, "every_s": 60.0} | _clauses(t, m["clauses"])
-    if "off_m" in numbers and "off_from_km" not in numbers:
-        numbers |= {"off_from_km": float(m["a"]), "off_to_km": float(m["b"])}
-    late = t.recorded_at != t.at
-    gcj = bool(numbers.pop("gcj", 0.0))
-    fixes = plain.drive(t.story.versions[0], m["leg"], t.at, float(m["a"]), float(m["b"]), **numbers)  # type: ignore[arg-type]
-    _moved(t, [plain.as_gcj(fix) for fix in fixes] if gcj else fixes, not late)
-
-
-def _stands(t: Teller, m: re.Match[str]) -> None:
-    numbers = {"every_s": 60.0} | _clauses(t, m["clauses"])
-    loop = t.story.versions[0]
-    if m["station"]:
-        station = loop.station(m["station"])
-        if station is None:
-            raise t.fail(f"no station {m['station']}")
-        place = station.center
-    else:
-        beside = plain.fix_beside(
-            loop,
-            m["leg"],  # type: ignore[arg-type]
-            float(m["km"]),
-            numbers.get("off_m", 0.0),
-            t.at,
-            speed_kmh=0,
-            course_deg=None,
-            accuracy_m=10,
-        )
-        place = (beside.lon, beside.lat)
-    late = t.recorded_at != t.at
-    accuracy_m = numbers.get("accuracy_m", 10.0)
-    fixes = plain.stand(t.at, place, duration_s=amount(m["long"]), every_s=numbers["every_s"], accuracy_m=accuracy_m)
-    _moved(t, fixes, not late)
 
 
 _WHY = r'"(?P<why>[^"]*)"'
@@ -420,15 +337,5 @@ SENTENCES: tuple[Sentence, ...] = (
         'at depot, by chen: amend #load to: loaded 44 parcels, seal A1 "counted again"',
         _amended,
     ),
-    Sentence(
-        r"drives from km (?P<a>[\d.]+) to km (?P<b>[\d.]+) (?P<leg>outbound|inbound)(?P<clauses>(?:, [^,]+)*)",
-        "drives from km 0 to km 60 outbound, at 60 km/h, every 60 s, off 400 m from km 20 to km 25, accuracy 10 m, noise 8 m",
-        _drives,
-    ),
-    Sentence(
-        rf"stands (?:in (?P<station>[\w-]+)|at km (?P<km>[\d.]+) (?P<leg>outbound|inbound))"
-        rf" for (?P<long>{AMOUNT})(?P<clauses>(?:, [^,]+)*)",
-        "stands in rest for 8 h, every 10 min",
-        _stands,
-    ),
+    *MOVES,
 )

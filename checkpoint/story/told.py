@@ -6,7 +6,8 @@ tube `T1`), and how its times and amounts are read.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
@@ -162,3 +163,12 @@ class Teller:
         if found is None:
             raise self.fail(f"no swab {specimen} was told of before")
         return found
+
+
+@dataclass(frozen=True)
+class Sentence:
+    """One thing a story can tell: how it is written, an example for the reader, and the fact it is."""
+
+    pattern: str
+    example: str
+    tell: Callable[[Teller, re.Match[str]], f.What | None]

@@ -23,6 +23,7 @@ _STATIONS = frozenset({"station", "place", "seen", "expected", "from", "to", "la
 _CHOICES = {
     "state": "state", "test": "test", "result": "result", "shown": "word", "word": "word", "colour": "colour",
     "reason": "reason", "why": "why", "leg": "board.leg", "medium": "medium", "finding": "finding", "code": "colour",
+    "alarm": "alarm", "terminal": "said.terminal",
 }  # fmt: skip
 _HIDDEN = frozenset({"person"})
 

@@ -18,7 +18,7 @@ from datetime import datetime
 import msgspec
 
 from checkpoint.core.journey import View
-from checkpoint.core.rules import driver, evidence, movement, record
+from checkpoint.core.rules import driver, evidence, movement, record, terminal
 from checkpoint.core.rules.ahead import Ahead, ahead
 from checkpoint.core.rules.common import must_be_answered
 from checkpoint.core.rules.gate import decide, step_s_of
@@ -40,6 +40,8 @@ RULES: tuple[Rule, ...] = (
     movement.not_departed,
     movement.late,
     movement.impossible_travel,
+    # what the truck's own terminal says
+    terminal.terminal_alarm,
     # what the tests say
     evidence.positive_result,
     evidence.held_for_review,
@@ -60,15 +62,21 @@ RULES: tuple[Rule, ...] = (
     driver.queue_long,
     driver.hours_without_rest,
     driver.break_due,
+    terminal.terminal_fatigue,
     driver.test_runs_out,
     driver.result_owed,
 )
 KINDS: tuple[str, ...] = tuple(rule.__name__.replace("_", "-") for rule in RULES)
 MOVEMENT: frozenset[str] = movement.KINDS
 FOR_DRIVER: frozenset[str] = frozenset(
-    {"held-while-valid", "sampled-again", "queue-long", "hours-without-rest", "break-due", "test-runs-out", "result-owed"}
+    {
+        "held-while-valid", "sampled-again", "queue-long", "hours-without-rest", "break-due", "terminal-fatigue",
+        "test-runs-out", "result-owed",
+    }
+)  # fmt: skip
+PASSING: frozenset[str] = frozenset(
+    {"silent", "hours-without-rest", "break-due", "test-runs-out", "terminal-alarm", "terminal-fatigue"}
 )
-PASSING: frozenset[str] = frozenset({"silent", "hours-without-rest", "break-due", "test-runs-out"})
 # Kinds that say something of people's tests: not for carriers, and not for what leaves the house.
 ABOUT_TESTS: frozenset[str] = frozenset(
     {

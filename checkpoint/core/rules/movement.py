@@ -18,6 +18,7 @@ from checkpoint.core.journey import Journey, Stay, View, closes_at
 from checkpoint.core.loop import Policy, Station
 from checkpoint.core.rules.ahead import stop_of, travel_time
 from checkpoint.core.rules.common import SECOND, cite, closed_by, event, seconds, under_way
+from checkpoint.core.rules.terminal import on_departure
 from checkpoint.core.track import Episode, TrackReading
 from checkpoint.core.verdict import Finding, Value
 
@@ -78,7 +79,7 @@ def off_loop(view: View, now: datetime) -> Iterator[Finding | datetime]:
     for episode in _episodes(view, "off-loop", now):
         red_at = episode.since + seconds(view.policy_at(episode.since).off_loop_red_s)
         red = (episode.until or now) >= red_at and episode.confirmed_at is not None
-        yield _of_episode(view, episode, now, "red" if red else "yellow")
+        yield _of_episode(view, episode, now, "red" if red else "yellow", terminal=on_departure(view, episode))
         yield red_at
 
 
