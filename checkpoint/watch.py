@@ -21,6 +21,7 @@ from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from time import monotonic
 from typing import Any
 
@@ -53,7 +54,7 @@ log = logging.getLogger(__name__)
 Publish = Callable[[str, dict[str, Any]], None]
 # A pass is good for a month at most: whatever was learnt of a vehicle before is not under way.
 UNDER_WAY = timedelta(days=32)
-# How much of a track is read when the watch meets a vehicle: longer than a lap with its rest.
+# How far back a track goes: longer than a lap with its rest.
 TRACK_READ = timedelta(days=5)
 # Proof that came this long after it happened makes a warning a late one.
 LATE_AFTER = timedelta(minutes=10)
@@ -99,7 +100,6 @@ class _Watched:
         self.book = Book()
         self.facts: dict[str, Fact] = {}
         self.track: Track | None = None
-        self.track_read_at: datetime | None = None
         self.look: Look | None = None
         self.due = _NEVER
         self.learnt_at: datetime | None = None
@@ -326,11 +326,8 @@ class Watch:
         """What the fixes say, read against the loop in force; None without a loop or a fix."""
         if loop is None:
             return None
-        stale = watched.track_read_at is None or now - watched.track_read_at > TRACK_READ
-        if watched.track is None or stale or watched.track.loop is not loop:
-            watched.track, watched.track_read_at = Track(loop), now
-            for fix in self._store.positions(watched.vehicle, since=now - TRACK_READ):
-                watched.track.add(fix)
+        if watched.track is None or watched.track.loop is not loop:
+            watched.track = Track.over(loop, partial(self._store.positions, watched.vehicle), now - TRACK_READ, TRACK_READ)
         reading = watched.track.reading()
         return reading if reading.fixes_count else None
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from collections.abc import Iterable
+from datetime import datetime, timedelta
 from random import Random
 
 import msgspec
@@ -10,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from checkpoint.core import geo
-from checkpoint.core.fixes import Fix
+from checkpoint.core.fixes import Fix, TrackReading, TrackVisit
 from checkpoint.core.track import Track
 from tests.roads import END_M, PATH, SAME_ROAD, T0, Truck, confirmed, place_moved, read
 
@@ -138,6 +139,80 @@ def test_a_fix_days_late_gives_the_reading_it_would_have_given_in_time() -> None
     assert track.reading() == whole
     assert [e.kind for e in whole.episodes] == []
     assert len(whole.visits) == 17
+
+
+class Shelf:
+    """A store of fixes, and a track over it: what the track is told lies on the shelf already."""
+
+    def __init__(self, span: timedelta = timedelta(days=5)) -> None:
+        self.held: dict[tuple[object, ...], Fix] = {}
+        self.asked = 0
+        self.track = Track.over(SAME_ROAD, self.stored, T0 - timedelta(days=5), span)
+
+    def stored(self, since: datetime | None, until: datetime | None) -> list[Fix]:
+        self.asked += 1
+        found = (
+            f for f in self.held.values() if (since is None or f.fixed_at >= since) and (until is None or f.fixed_at < until)
+        )
+        return sorted(found, key=lambda f: f.fixed_at)
+
+    def take(self, fixes: Iterable[Fix], *, told: bool = True) -> None:
+        new = [f for f in fixes if self.held.setdefault((f.fixed_at, f.device, f.lat, f.lon), f) is f]
+        for fix in new if told else ():
+            self.track.add(fix)
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.data())
+def test_a_track_over_a_store_reads_the_same_and_holds_few_fixes(data: st.DataObject) -> None:
+    shelf, rest = Shelf(), list(EVENTFUL)
+    blocks = []
+    while rest:
+        size = data.draw(st.integers(1, 200))
+        blocks.append(rest[:size])
+        rest = rest[size:]
+    for block in data.draw(st.permutations(blocks)):
+        shelf.take(block)
+        if data.draw(st.booleans()):
+            shelf.track.reading()
+    assert shelf.track.reading() == IN_ORDER
+    assert len(shelf.track) == len(EVENTFUL)
+    assert len(shelf.track._fixes) <= 256
+    shelf.take(EVENTFUL)
+    assert shelf.track.reading() == IN_ORDER
+
+
+def test_fixes_in_order_ask_the_store_nothing_more_and_one_late_fix_asks_for_what_lies_after_it() -> None:
+    shelf = Shelf()
+    for fix in EVENTFUL[:20] + EVENTFUL[21:]:
+        shelf.take([fix])
+        shelf.track.reading()
+    assert shelf.asked == 1
+    shelf.take([EVENTFUL[20]])
+    assert shelf.track.reading() == IN_ORDER
+    assert shelf.asked == 2
+
+
+def test_what_ended_longer_ago_than_the_span_leaves_the_reading_and_what_is_older_is_not_read() -> None:
+    truck = Truck(PATH, every_s=30.0, noise_m=5)
+    for _ in range(30):
+        truck.stand(900).drive(0, END_M).stand(900, at_m=END_M).drive(END_M, 0)
+    whole, shelf = read(truck.fixes), Shelf(timedelta(hours=12))
+    for fix in truck.fixes:
+        shelf.take([fix])
+        shelf.track.reading()
+    reading, newest = shelf.track.reading(), truck.fixes[-1].fixed_at
+    assert len(reading.visits) < len(whole.visits) / 2
+    assert _ended_after(whole, newest - timedelta(hours=12)) == _ended_after(reading, newest - timedelta(hours=12))
+    assert msgspec.structs.replace(reading, visits=()) == msgspec.structs.replace(whole, visits=())
+    late = msgspec.structs.replace(truck.fixes[0], fixed_at=T0 - timedelta(seconds=5))
+    assert shelf.track.add(late) is False
+    assert shelf.track.reading() == reading
+    assert len(shelf.track._forks) < 30
+
+
+def _ended_after(reading: TrackReading, at: datetime) -> list[TrackVisit]:
+    return [visit for visit in reading.visits if visit.until is None or visit.until >= at]
 
 
 def test_of_two_copies_that_differ_the_same_is_kept_whichever_came_first() -> None:

@@ -111,6 +111,11 @@ class Follower:
         twin._datum, twin._rest, twin._said = self._datum.fork(), self._rest.fork(), self._said.fork()
         return twin
 
+    def forget(self, before: datetime) -> None:
+        """Let go of visits and episodes that ended before an instant."""
+        self.visits = tuple(v for v in self.visits if v.until is None or v.until >= before)
+        self.episodes = tuple(e for e in self.episodes if e.until is None or e.until >= before)
+
     # -- one fix --------------------------------------------------------------------------------------------------------
 
     def step(self, fix: Fix) -> None:
