@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from bisect import bisect_left, bisect_right
+from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
@@ -27,6 +27,7 @@ from typing import Any
 
 import msgspec
 
+from checkpoint import hindsight
 from checkpoint.core import rules
 from checkpoint.core.book import Book
 from checkpoint.core.facts import (
@@ -56,8 +57,6 @@ Publish = Callable[[str, dict[str, Any]], None]
 UNDER_WAY = timedelta(days=32)
 # How far back a track goes: longer than a lap with its rest.
 TRACK_READ = timedelta(days=5)
-# Proof that came this long after it happened makes a warning a late one.
-LATE_AFTER = timedelta(minutes=10)
 LOOK_EVERY_S = 5.0
 # Rounds begin no closer together: what streams in is judged together, once a vehicle. A lone event waits for nothing.
 ROUND_EVERY_S = 0.25
@@ -131,10 +130,6 @@ class _Watched:
             self._folded, self._plan, self._view_at = self.book.revision, loops, at
             self.turns = _turns(kept, loops)
         return kept
-
-    def book_at(self, at: datetime) -> Book:
-        """What had happened by an instant, as it is known now: later facts left out, corrections kept."""
-        return Book(f for f in self.facts.values() if f.at <= at or isinstance(f.what, Voided | Amended))
 
 
 class Watch:
@@ -353,41 +348,22 @@ class Watch:
 
     def _came_late(self, finding: Finding) -> bool:
         """Whether the proof was complete here long after it was complete out there."""
-        happened, came = [], []
+        proof = []
         for cited in finding.evidence:
             if cited.fact:
                 recorded = self._store.fact(cited.fact)
                 if recorded is not None:
-                    happened.append(recorded.fact.at)
-                    came.append(recorded.recorded_at)
+                    proof.append((recorded.fact.at, recorded.recorded_at))
             elif cited.at is not None:
                 received_at = self._store.fix_received_at(finding.vehicle, cited.at)
                 if received_at is not None:
-                    happened.append(cited.at)
-                    came.append(received_at)
-        return bool(came) and max(came) - max(happened) > LATE_AFTER
+                    proof.append((cited.at, received_at))
+        return hindsight.came_late(proof)
 
     def _ended(self, watched: _Watched, warning: WarningState, now: datetime) -> datetime | None:
         """When a state that is found no more ended; None when by all we know now it was not so when we told of it."""
-        if warning.raised.finding in rules.PASSING:
-            return now
-        if not self._so_at(watched, warning, warning.raised_at):
-            return None
-        # The first thing that happened after which it was so no longer.
-        times = sorted({f.at for f in watched.facts.values() if warning.raised_at < f.at <= now})
-        first = bisect_left(times, True, key=lambda at: not self._so_at(watched, warning, at))
-        return times[first] if first < len(times) else now
-
-    def _so_at(self, watched: _Watched, warning: WarningState, at: datetime) -> bool:
-        """Whether a warning's state was so at an instant, by all that is known now of what had happened by then."""
         track = watched.look.view.track if watched.look is not None else None
-        judgement = rules.judge(view_of(watched.book_at(at), watched.vehicle, self._loops, track, at), at)
-        return any(
-            f.kind == warning.raised.finding
-            and f.subject == warning.raised.subject
-            and (f.until is None or f.until > warning.raised.since)
-            for f in judgement.findings
-        )
+        return hindsight.ended(warning, watched.facts.values(), watched.vehicle, self._loops, track, now)
 
     # -- learning -----------------------------------------------------------------------------------------------------
 

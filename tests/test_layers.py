@@ -49,7 +49,8 @@ HOUSE: dict[str, set[str]] = {
     "checkpoint.intake": {"checkpoint.bindings", "checkpoint.core", "checkpoint.decoders", "checkpoint.store", "cryptography"},
     "checkpoint.chores": {"checkpoint.store"},
     "checkpoint.retention": {"checkpoint.chores", "checkpoint.core", "checkpoint.store", "checkpoint.telling"},
-    "checkpoint.watch": {"checkpoint.core", "checkpoint.store", "checkpoint.telling"},
+    "checkpoint.hindsight": {"checkpoint.core"},
+    "checkpoint.watch": {"checkpoint.core", "checkpoint.hindsight", "checkpoint.store", "checkpoint.telling"},
     "checkpoint.backup": {
         "checkpoint.backup", "checkpoint.chores", "checkpoint.config", "checkpoint.core", "checkpoint.headroom",
         "checkpoint.keeping", "checkpoint.store", "checkpoint.ui", "cryptography",

@@ -28,11 +28,14 @@ class MalformedGpx(ValueError):
 
 
 class Point(msgspec.Struct, frozen=True):
-    """A place of a drive, degrees, and when it was passed (None: not said)."""
+    """A place of a drive, degrees, and when it was passed, how fast, on which course (None: not said)."""
 
     lon: float
     lat: float
     at: datetime | None = None
+    speed_kmh: float | None = None
+    course_deg: float | None = None
+    altitude_m: float | None = None
 
 
 class Trace(msgspec.Struct, frozen=True, kw_only=True):
@@ -95,6 +98,7 @@ class _Located(Protocol):
     longitude: float
     latitude: float
     time: datetime | None
+    elevation: float | None
 
 
 def _trace(kind: Literal["track", "route"], name: str | None, points: Sequence[_Located]) -> Trace:
@@ -108,4 +112,17 @@ def _point(point: _Located) -> Point:
     at = point.time
     if at is not None:
         at = at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
-    return Point(lon, lat, at)
+    # GPX 1.0 has both, in m/s and degrees; 1.1 has neither, and what makers put into extensions is theirs.
+    speed, course = _number(getattr(point, "speed", None)), _number(getattr(point, "course", None))
+    return Point(
+        lon,
+        lat,
+        at,
+        speed_kmh=round(speed * 3.6, 3) if speed is not None and speed >= 0 else None,
+        course_deg=course if course is not None and 0 <= course <= 360 else None,
+        altitude_m=_number(point.elevation),
+    )
+
+
+def _number(value: object) -> float | None:
+    return float(value) if isinstance(value, int | float) and isfinite(value) else None
