@@ -21,7 +21,7 @@ def _read(fixes: list[Fix]) -> TrackReading:
 
 def _alarmed(seed: int = 1) -> list[Fix]:
     """A drive on which a terminal raises and ends alarms at random, beside a phone that raises none."""
-    chance = Random(seed)  # noqa: S311 - a drive, no secret
+    chance = Random(seed)
     truck = Truck(PATH, device="terminal-1", every_s=10.0).drive(0, 8_000)
     held: set[str] = set()
     said = []
@@ -38,7 +38,7 @@ def test_alarms_are_the_same_in_any_order_and_twice() -> None:
         fixes = _alarmed(seed)
         wanted = _read(sorted(fixes, key=lambda fix: fix.fixed_at)).alarms
         assert wanted
-        Random(seed).shuffle(fixes)  # noqa: S311 - an order, no secret
+        Random(seed).shuffle(fixes)
         assert _read(fixes + fixes[:50]).alarms == wanted
 
 

@@ -266,7 +266,14 @@ def restored_show(asked: argparse.Namespace, t: Texts) -> int:
     for event in events:
         assert isinstance(event.fact.what, Restored)
         what = event.fact.what
-        print(t("restored.event", at=event.recorded_at.isoformat(timespec="seconds"), taken=what.taken_at.isoformat(timespec="seconds"), number=what.last_number))
+        print(
+            t(
+                "restored.event",
+                at=event.recorded_at.isoformat(timespec="seconds"),
+                taken=what.taken_at.isoformat(timespec="seconds"),
+                number=what.last_number,
+            )
+        )
     for one in returned:
         kind = t(f"fact.{type(one.recorded.fact.what).__name__}")
         at, witness = one.recorded.fact.at.isoformat(timespec="seconds"), one.recorded.fact.witness
