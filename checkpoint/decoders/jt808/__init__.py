@@ -25,6 +25,8 @@ from checkpoint.decoders.jt808.fragments import Assembler, Missing
 from checkpoint.decoders.jt808.frames import Malformed, Splitter
 from checkpoint.decoders.jt808.header import Edition, Message, Peer, parse, written
 from checkpoint.decoders.jt808.location import ALARMS, BATCH, DEVICE, LOCATION, Batch, Location, Region, batch, location
+from checkpoint.decoders.jt808.platform import ask_8003, parameters_8103, reply_8001, reply_8100, time_8004
+from checkpoint.decoders.jt808.route import Route, Turn, delete_route_8607, route_8606
 
 __all__ = [
     "ALARMS",
@@ -49,12 +51,21 @@ __all__ = [
     "Peer",
     "Region",
     "Registration",
+    "Route",
     "Splitter",
+    "Turn",
     "answer",
+    "ask_8003",
     "authenticate",
     "batch",
+    "delete_route_8607",
     "location",
+    "parameters_8103",
     "parse",
     "register",
+    "reply_8001",
+    "reply_8100",
+    "route_8606",
+    "time_8004",
     "written",
 ]

@@ -1,8 +1,8 @@
 """A message that came in several frames is put together again (JT/T 808, header bit 13).
 
 The law of this file: a terminal decides neither how much we remember nor for how long. Runs are bounded in number, in bytes
-and in age; the oldest goes first, and is counted. The fragments of one message carry serials in a row, so message and
-first serial name a run, in whatever order and however often its fragments come.
+(an empty fragment costs some too) and in age; the oldest goes first, and is counted. The fragments of one message carry
+serials in a row, so message and first serial name a run, in whatever order and however often its fragments come.
 """
 
 from __future__ import annotations
@@ -23,10 +23,13 @@ class Missing(msgspec.Struct, frozen=True, kw_only=True):
     last_at: datetime
 
 
+_PART_BYTES = 128  # what a fragment takes beside its bytes
+
+
 class _Run:
     def __init__(self, total: int, begun_at: datetime) -> None:
         self.total = total
-        self.parts: dict[int, Message] = {}
+        self.parts: dict[int, bytes] = {}
         self.held = 0
         self.begun_at = self.last_at = begun_at
 
@@ -41,7 +44,7 @@ class Assembler:
 
     @property
     def held(self) -> int:
-        """Bytes of bodies that wait."""
+        """Bytes that wait."""
         return sum(run.held for run in self._runs.values())
 
     def add(self, message: Message, now: datetime) -> Message | None:
@@ -59,14 +62,13 @@ class Assembler:
             run = self._runs[key] = _Run(message.total, now)
         run.last_at = now
         before = run.parts.get(message.number)
-        run.held += len(message.body) - (len(before.body) if before else 0)
-        run.parts[message.number] = message
+        run.held += len(message.body) + _PART_BYTES if before is None else len(message.body) - len(before)
+        run.parts[message.number] = message.body
         if len(run.parts) == run.total:
             del self._runs[key]
-            first = run.parts[1]
-            body = b"".join(run.parts[number].body for number in range(1, run.total + 1))
-            return msgspec.structs.replace(first, body=body, total=1, number=1, fragments=run.total)
-        while len(self._runs) > self._most_runs or (self.held > self._most_bytes and self._runs):
+            body = b"".join(run.parts[number] for number in range(1, run.total + 1))
+            return msgspec.structs.replace(message, serial=first_serial, body=body, total=1, number=1, fragments=run.total)
+        while len(self._runs) > self._most_runs or self.held > self._most_bytes:
             self._drop(next(iter(self._runs)))
         return None
 

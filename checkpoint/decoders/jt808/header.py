@@ -1,7 +1,7 @@
 """The header of a JT/T 808 message: who says what, in which edition of the standard, and which part of it this is.
 
 Bit 14 of the attributes tells 2019 from the editions before. 2011 and 2013 have one header; only a registration's layout
-tells them apart (`bodies.register`), so a message that is not of 2019 is read as one of 2013 until its terminal said else.
+tells them apart (`bodies.register`), so a message that is not of 2019 is read as one of 2013 unless the caller knows better.
 """
 
 from __future__ import annotations
@@ -54,13 +54,13 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
         return Peer(self.version, self.phone_field)
 
 
-def parse(frame: bytes) -> Message:
-    """Read what is between two flags. Raises `Malformed`."""
+def parse(frame: bytes, edition: Edition = "2013") -> Message:
+    """Read what is between two flags. Raises `Malformed`. `edition` is the terminal's, as far as it has not the mark of 2019."""
     data = opened(frame)
     if len(data) < 12:
         raise Malformed("short")
     msg_id, attributes = _START.unpack_from(data)
-    version: Edition = "2013"
+    version: Edition = edition if edition != "2019" else "2013"
     at, phone_end = 4, 10
     if attributes & _2019:
         version, at, phone_end = "2019", 5, 15

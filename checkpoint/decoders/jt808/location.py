@@ -22,7 +22,7 @@ from checkpoint.decoders.jt808.header import Edition, Message
 LOCATION, BATCH = 0x0200, 0x0704
 DEVICE = "terminal-"  # with the digits of its number behind: what the record calls a terminal
 
-# Table 24 (2019), table 18 (2013): bit -> our name.
+# Bit -> our name (2011 table 18, 2013 table 24, 2019 table 25).
 ALARMS = (
     "emergency", "overspeed", "fatigue", "danger", "gnss-fault", "gnss-antenna-cut", "gnss-antenna-short", "power-low",
     "power-cut", "display-fault", "speech-fault", "camera-fault", "card-fault", "overspeed-warning", "fatigue-warning",
@@ -136,9 +136,9 @@ def alarm_names(bits: int, edition: Edition) -> tuple[str, ...]:
 
 
 _KNOWN: dict[Edition, int] = {
-    "2011": 0xFFFFFFFF & ~(0b111111 << 12) & ~(0b11 << 30),
+    "2011": 0xFFFFFFFF & ~(0b111111 << 12) & ~(0b111 << 29),
     "2013": 0xFFFFFFFF & ~(0b111 << 15),
-    "2019": 0xFFFFFFFF,
+    "2019": 0xFFFFFFFF & ~(1 << 31),
 }
 
 
