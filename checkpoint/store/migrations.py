@@ -406,6 +406,46 @@ MIGRATIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
             "ALTER TABLE positions ADD COLUMN crossing TEXT NOT NULL DEFAULT ''",
         ),
     ),
+    (
+        "terminals",
+        (
+            # Truck terminals, each with the code that it authenticates with (hashed), and the one it was given last.
+            """CREATE TABLE terminals (
+                device TEXT PRIMARY KEY,
+                plate TEXT NOT NULL,
+                enrolled_at BIGINT NOT NULL,
+                open_until BIGINT,
+                code_hash TEXT,
+                next_hash TEXT,
+                edition TEXT NOT NULL DEFAULT '',
+                maker TEXT NOT NULL DEFAULT '',
+                model TEXT NOT NULL DEFAULT '',
+                terminal_id TEXT NOT NULL DEFAULT '',
+                plate_said TEXT NOT NULL DEFAULT '',
+                registered_at BIGINT,
+                registrations INTEGER NOT NULL DEFAULT 0,
+                refused_at BIGINT,
+                refused_why TEXT NOT NULL DEFAULT '',
+                refused_detail TEXT NOT NULL DEFAULT '',
+                refusals INTEGER NOT NULL DEFAULT 0,
+                connected_at BIGINT,
+                heard_at BIGINT,
+                parted_at BIGINT,
+                parameters TEXT NOT NULL DEFAULT '',
+                parameters_state TEXT NOT NULL DEFAULT '',
+                route TEXT NOT NULL DEFAULT '',
+                route_state TEXT NOT NULL DEFAULT '',
+                revoked_at BIGINT)""",
+            # Numbers that nobody enrolled and that knocked.
+            """CREATE TABLE terminal_knocks (
+                device TEXT PRIMARY KEY,
+                why TEXT NOT NULL,
+                said TEXT NOT NULL,
+                times INTEGER NOT NULL,
+                first_at BIGINT NOT NULL,
+                last_at BIGINT NOT NULL)""",
+        ),
+    ),
 )
 
 

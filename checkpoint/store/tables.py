@@ -343,8 +343,52 @@ class Outbox(Table):
         primary_key = p.CompositeKey("webhook", "number")
 
 
+class Terminals(Table):
+    """Trucks' own terminals that a coordinator enrolled, and how each stands."""
+
+    device = p.TextField(primary_key=True)
+    plate = p.TextField()
+    enrolled_at = p.BigIntegerField()
+    open_until = p.BigIntegerField(null=True)
+    code_hash = p.TextField(null=True)
+    next_hash = p.TextField(null=True)
+    edition = p.TextField(default="")
+    maker = p.TextField(default="")
+    model = p.TextField(default="")
+    terminal_id = p.TextField(default="")
+    plate_said = p.TextField(default="")
+    registered_at = p.BigIntegerField(null=True)
+    registrations = p.IntegerField(default=0)
+    refused_at = p.BigIntegerField(null=True)
+    refused_why = p.TextField(default="")
+    refused_detail = p.TextField(default="")
+    refusals = p.IntegerField(default=0)
+    connected_at = p.BigIntegerField(null=True)
+    heard_at = p.BigIntegerField(null=True)
+    parted_at = p.BigIntegerField(null=True)
+    parameters = p.TextField(default="")
+    parameters_state = p.TextField(default="")
+    route = p.TextField(default="")
+    route_state = p.TextField(default="")
+    revoked_at = p.BigIntegerField(null=True)
+
+
+class TerminalKnocks(Table):
+    """Numbers that nobody enrolled and that knocked."""
+
+    device = p.TextField(primary_key=True)
+    why = p.TextField()
+    said = p.TextField()
+    times = p.IntegerField()
+    first_at = p.BigIntegerField()
+    last_at = p.BigIntegerField()
+
+    class Meta:
+        table_name = "terminal_knocks"
+
+
 TABLES = (
     People, Carriers, Laboratories, Staff, Kiosks, Issuers, Serials, Devices, Trackers, Links, PhoneRequests, Sessions,
     Settings, PassSeeds, Chores, ApiTokens, KeptAnswers, Accounts, Factors, RecoveryCodes, Invitations, Challenges, Attempts,
-    Audit, Webhooks, Outbox,
+    Audit, Webhooks, Outbox, Terminals, TerminalKnocks,
 )  # fmt: skip

@@ -1,7 +1,7 @@
 """The registry: who people, offices, machines and keys are. It changes in place and is no part of the record.
 
 One object, a theme a file: `people`, `stations`, `accounts`, `access`, `doorway`, `issuing`, `chores`, `programs`, `trackers`,
-`phones`, `webhooks`.
+`phones`, `terminals`, `webhooks`.
 """
 
 from __future__ import annotations
@@ -15,17 +15,19 @@ from checkpoint.store.registry.people import Office, PeopleShelf, Person, StaffM
 from checkpoint.store.registry.phones import PhoneRequest, PhonesShelf
 from checkpoint.store.registry.programs import ApiToken, KeptAnswer, ProgramsShelf
 from checkpoint.store.registry.stations import Kiosk, StationsShelf
+from checkpoint.store.registry.terminals import Knock, Terminal, TerminalsShelf
 from checkpoint.store.registry.trackers import Tracker, TrackersShelf
 from checkpoint.store.registry.webhooks import Outgoing, Webhook, WebhooksShelf
 
 __all__ = [
-    "Account", "ApiToken", "Audited", "Challenge", "ChoreRecord", "Factor", "Issuer", "KeptAnswer", "Kiosk", "Link", "NameTaken",
-    "Office", "Outgoing", "Person", "PhoneRequest", "Registry", "Session", "StaffMember", "Tracker", "Webhook",
+    "Account", "ApiToken", "Audited", "Challenge", "ChoreRecord", "Factor", "Issuer", "KeptAnswer", "Kiosk", "Knock", "Link",
+    "NameTaken", "Office", "Outgoing", "Person", "PhoneRequest", "Registry", "Session", "StaffMember", "Terminal", "Tracker",
+    "Webhook",
 ]  # fmt: skip
 
 
 class Registry(
     PeopleShelf, StationsShelf, AccountsShelf, AccessShelf, DoorwayShelf, IssuingShelf, ChoresShelf, ProgramsShelf, TrackersShelf,
-    PhonesShelf, WebhooksShelf,
+    PhonesShelf, TerminalsShelf, WebhooksShelf,
 ):  # fmt: skip
     """All shelves in one."""
