@@ -1,32 +1,70 @@
-"""Which vehicle a phone or terminal reports for, and since when.
+"""Which vehicle a phone or terminal reports for, from when to when.
 
-The law of this file: the record decides (`DeviceBound`, with its corrections); the registry's word stands for the time before
-the first binding. Asked with every position, so what was read is kept for as long as the record has neither a new binding
-nor a new correction: that is one probe of an index, whoever wrote to the record.
+The law of this file: the record decides (`DeviceBound` and `DeviceReleased`, with their corrections). Of all bindings that
+cover an instant the one that begins last counts; a release ends what began before it, unless that was said only after it. Where
+none covers it the device is a stranger, and what it sends is laid to nobody. The registry's word stands for the time before the first binding of devices
+that were bound before bindings had a beginning.
+
+Asked with every position, so what was read is kept for as long as the record has neither a new binding nor a new correction:
+that is one probe of an index, whoever wrote to the record.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
 from checkpoint.core.book import Book
-from checkpoint.core.facts import DeviceBound, Fact
+from checkpoint.core.facts import DeviceBound, DeviceReleased, Fact
 from checkpoint.store import Store
 
-_CHANGED_BY = ("DeviceBound", "Amended", "Voided")
+_CHANGED_BY = ("DeviceBound", "DeviceReleased", "Amended", "Voided")
+
+
+class Binding(NamedTuple):
+    """A device reported for a vehicle from an instant on, and until another (None: nothing ended it). `fact` said so."""
+
+    since: datetime
+    until: datetime | None
+    vehicle: str
+    fact: str = ""
 
 
 class Bound(NamedTuple):
-    """One device: the vehicles it was bound to and from when on, the latest first, and the one for the time before."""
+    """One device: its bindings, those that begin last first, and the vehicle for the time before them."""
 
-    since: Sequence[tuple[datetime, str]]
+    bindings: Sequence[Binding]
     before: str | None
+
+    def at(self, at: datetime) -> Binding | None:
+        """The binding that counts at an instant, or None."""
+        return next((b for b in self.bindings if b.since <= at and (b.until is None or at < b.until)), None)
 
     def vehicle(self, at: datetime) -> str | None:
         """The vehicle that it reported for at an instant, or None."""
-        return next((vehicle for since, vehicle in self.since if since <= at), self.before)
+        found = self.at(at)
+        if found is not None:
+            return found.vehicle
+        begun = bool(self.bindings) and self.bindings[-1].since <= at
+        return None if begun else self.before
+
+
+def bindings_in(facts: Iterable[Fact]) -> Sequence[Binding]:
+    """The bindings that facts about one device make, those that begin last first."""
+    bound, released = [], []
+    for fact in facts:
+        what = fact.what
+        if isinstance(what, DeviceBound):
+            bound.append((what.since or fact.at, fact.at, fact.id, what))
+        elif isinstance(what, DeviceReleased):
+            released.append((what.since or fact.at, fact.at))
+    found = []
+    for since, said, name, what in sorted(bound, key=lambda each: each[:3], reverse=True):
+        ends = [at for at, later in released if at >= since and later > said]
+        ends += [what.until] if what.until is not None else []
+        found.append(Binding(since, min(ends, default=None), what.vehicle, name))
+    return found
 
 
 class Bindings:
@@ -35,13 +73,13 @@ class Bindings:
     def __init__(self, store: Store) -> None:
         self._store = store
         # The number of the last fact that could change a binding, and what was read when it was that.
-        self._kept: tuple[int, dict[str, Sequence[tuple[datetime, str]]]] = (-1, {})
+        self._kept: tuple[int, dict[str, Sequence[Binding]]] = (-1, {})
 
     def of(self, device: str) -> Bound:
         """What is known of a device now."""
-        return Bound(self._since(device), self._store.registry.device_vehicle(device))
+        return Bound(self._of(device), self._store.registry.device_vehicle(device))
 
-    def _since(self, device: str) -> Sequence[tuple[datetime, str]]:
+    def _of(self, device: str) -> Sequence[Binding]:
         number = self._store.last_number_of(*_CHANGED_BY)  # before the reading: what comes meanwhile is then read again
         kept_at, kept = self._kept
         if kept_at != number:
@@ -49,10 +87,9 @@ class Bindings:
             self._kept = (number, kept)
         found = kept.get(device)
         if found is None:
-            book = book_of(self._store, f"device:{device}")
-            bound = [(f.at, f.what.vehicle) for f in book.of(f"device:{device}") if isinstance(f.what, DeviceBound)]
-            found = bound[::-1]
-            if bound:  # numbers that nobody bound are anybody's invention: they fill no memory of ours
+            name = f"device:{device}"
+            found = bindings_in(book_of(self._store, name).of(name))
+            if found:  # numbers that nobody bound are anybody's invention: they fill no memory of ours
                 kept[device] = found
         return found
 

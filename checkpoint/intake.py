@@ -26,9 +26,9 @@ import msgspec
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from checkpoint.bindings import Bindings, book_of
+from checkpoint.bindings import Bindings, Bound, book_of
 from checkpoint.core import facts
-from checkpoint.core.facts import DeviceBound, Fact, Malformed, ResultReported, ResultValue, SwabTaken, digest_id, subjects
+from checkpoint.core.facts import Fact, Malformed, ResultReported, ResultValue, SwabTaken, digest_id, subjects
 from checkpoint.core.track import Fix
 from checkpoint.store import Entry, Gap, Head, Outcome, Signed, Store, Taken
 from checkpoint.store.ledger import link_hash
@@ -52,7 +52,7 @@ AT_STATIONS = (
 )  # fmt: skip
 
 # What can wait until a disk has room again. What anybody saw, a result, an answer, a revocation, a call for help cannot.
-CAN_WAIT = facts.PassRequested | facts.PassGranted | facts.LoopPublished | facts.DeviceBound
+CAN_WAIT = facts.PassRequested | facts.PassGranted | facts.LoopPublished | facts.DeviceBound | facts.DeviceReleased
 
 # What laboratories call the tests and results: LOINC, EU DCC, SNOMED CT, and the Chinese words. Other tests are kept as
 # they were written, and never count.
@@ -255,10 +255,20 @@ class Intake:
         if fact.witness.startswith("kiosk:"):
             raise Malformed("a kiosk's facts come in its own chain - at `$.witness`")
         outcome = self._store.record(fact)
-        if isinstance(fact.what, DeviceBound) and outcome.held:
-            self._store.adopt(fact.what.device, fact.what.vehicle, fact.at)
+        # A correction can bind too, and so can taking a release back.
+        if outcome.held:
+            for device in self._devices_of(fact):
+                self._store.adopt(device, self._bindings.of(device).vehicle)
         self._noticed(_vehicles([fact]))
         return outcome
+
+    def _devices_of(self, fact: Fact) -> set[str]:
+        """The devices whose bindings a fact can change."""
+        told: Fact | None = fact
+        while told is not None and isinstance(told.what, facts.Voided):
+            target = self._store.fact(told.what.target)
+            told = target.fact if target is not None else None
+        return {name.removeprefix("device:") for name in subjects(told) if name.startswith("device:")} if told else set()
 
     # -- kiosks -------------------------------------------------------------------------------------------------------
 
@@ -456,6 +466,10 @@ class Intake:
             return False
         self._store.set_aside(source, msgspec.json.encode(fix), why)
         return True
+
+    def bound(self, device: str) -> Bound:
+        """The vehicles that a device reported for, from when to when."""
+        return self._bindings.of(device)
 
     def vehicle_of(self, device: str, at: datetime) -> str | None:
         """The vehicle that a device reported for at an instant, or None."""

@@ -179,8 +179,10 @@ CASES: dict[tuple[str, str], Case] = {
     ("POST", "/stations/trackers"): plain(data={"vehicle": "浙C12345"}),
     ("GET", "/stations/trackers/{device:path}"): one("tracker"),
     ("POST", "/stations/trackers/{device:path}"): one("tracker", once=True),
+    ("POST", "/stations/release/{device:path}"): one("tracker", once=True),
     ("POST", "/stations/shut-out/{device:path}"): one("tracker", once=True),
     ("POST", "/api/v1/devices"): plain(json={"device": "860124", "vehicle": "浙C12345"}),
+    ("POST", "/api/v1/devices/release"): plain(json={"device": "nobody"}),
     ("POST", "/api/v1/kiosks"): plain(json={"station": "panqiao"}),
     ("POST", "/api/v1/staff"): plain(json={"name": "林夏", "pin": "2468"}),
     # laboratories

@@ -98,6 +98,7 @@ CALLS = (
     ("POST", "/api/v1/passes/x/reissue", {"coordinator"}),
     ("POST", "/api/v1/loops", {"coordinator"}),
     ("POST", "/api/v1/devices", {"coordinator"}),
+    ("POST", "/api/v1/devices/release", {"coordinator"}),
     ("POST", "/api/v1/kiosks", {"coordinator"}),
     ("POST", "/api/v1/staff", {"coordinator"}),
     ("POST", "/api/v1/lab/results", {"laboratory"}),

@@ -9,7 +9,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from checkpoint.core import facts
-from checkpoint.core.facts import Amended, AntigenRead, CheckedIn, Entered, Fact, Malformed, SwabTaken, TubeSealed, Voided
+from checkpoint.core.facts import (
+    Amended,
+    AntigenRead,
+    CheckedIn,
+    DeviceBound,
+    Entered,
+    Fact,
+    Malformed,
+    SwabTaken,
+    TubeSealed,
+    Voided,
+)
 
 AT = datetime(2022, 4, 20, 2, 0, tzinfo=UTC)
 ENTERED = Fact(
@@ -52,6 +63,8 @@ def test_instants_are_brought_to_utc() -> None:
         (told(what=SwabTaken(specimen="", person="p-1", test="pcr", tube="T1")), "$.what.specimen"),
         (told(what=AntigenRead(specimen=" ", person="p-1", result="negative")), "$.what.specimen"),
         (told(what=TubeSealed(tube="")), "$.what.tube"),
+        (told(what=DeviceBound(device="d", vehicle="v", since=AT, until=AT)), "$.what.until"),
+        (told(what=DeviceBound(device="d", vehicle="v", until=AT - timedelta(days=400))), "$.what.until"),
         (told(what=Amended(target="a", reason="", what=TubeSealed(tube=""))), "$.what.what.tube"),
         (b"[" * 5000, ""),
     ],

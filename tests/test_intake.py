@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 from collections.abc import Iterable, Iterator
 from datetime import timedelta
 from typing import Any
@@ -14,6 +15,7 @@ from checkpoint.core.facts import (
     Amended,
     AntigenRead,
     DeviceBound,
+    DeviceReleased,
     Entered,
     Malformed,
     PassRevoked,
@@ -354,6 +356,77 @@ def test_a_strangers_fixes_wait_until_somebody_binds_it(house: House) -> None:
     assert house.noticed == []
     house.intake.record(bound("d-1", PLATE, 15))
     assert [f.fixed_at for f in house.store.positions(PLATE)] == [T0 + 20 * MINUTE]
+
+
+def between(device: str, vehicle: str, since: float | None, until: float | None, said: float = 0) -> Any:
+    """A binding said at one time for another."""
+    at = [None if minutes is None else T0 + minutes * MINUTE for minutes in (since, until)]
+    what = DeviceBound(device=device, vehicle=vehicle, since=at[0], until=at[1])
+    return fact(f"bind-{vehicle == PLATE}-{since}-{until}-{said}", T0 + said * MINUTE, what, station="")
+
+
+def released(device: str, vehicle: str, since: float | None, said: float = 0) -> Any:
+    at = None if since is None else T0 + since * MINUTE
+    return fact(f"free-{since}-{said}", T0 + said * MINUTE, DeviceReleased(device=device, vehicle=vehicle, since=at), station="")
+
+
+def vehicles_at(house: House, *minutes: float) -> list[str | None]:
+    return [house.intake.vehicle_of("d-1", T0 + each * MINUTE) for each in minutes]
+
+
+def test_a_stranger_is_adopted_for_exactly_the_time_it_is_bound(house: House) -> None:
+    house.clock.forward(hours=2)
+    assert house.intake.take_fixes([fix(n) for n in (10, 20, 29.9, 30, 40)]) == FixesTaken(strange=5)
+    house.intake.record(between("d-1", PLATE, 20, 30, said=120))
+    assert [f.fixed_at for f in house.store.positions(PLATE)] == [T0 + 20 * MINUTE, T0 + 29.9 * MINUTE]
+    assert len(house.store.strangers()) == 3
+    assert house.intake.take_fixes([fix(25), fix(31)]) == FixesTaken(new=1, strange=1)
+
+
+def test_a_device_that_was_released_reports_for_nobody_until_it_is_bound_again(house: House) -> None:
+    house.clock.forward(hours=2)
+    house.intake.record(bound("d-1", PLATE, 0))
+    house.intake.record(released("d-1", PLATE, None, said=30))
+    assert vehicles_at(house, -1, 0, 29, 30, 60) == [None, PLATE, PLATE, None, None]
+    assert house.intake.take_fixes([fix(10), fix(40)]) == FixesTaken(new=1, strange=1)
+    house.intake.record(bound("d-1", OTHER, 35))
+    assert [f.fixed_at for f in house.store.positions(OTHER)] == [T0 + 40 * MINUTE], "what came meanwhile is adopted"
+
+
+def test_a_device_lent_for_a_time_reports_for_its_own_truck_before_and_after(house: House) -> None:
+    house.clock.forward(hours=2)
+    house.intake.record(bound("d-1", PLATE, 0))
+    house.intake.record(between("d-1", OTHER, 20, 40, said=100))
+    assert vehicles_at(house, 10, 20, 39, 40, 110) == [PLATE, OTHER, OTHER, PLATE, PLATE]
+
+
+def test_what_was_said_of_bindings_in_any_order_gives_one_reading(house: House) -> None:
+    told = [
+        bound("d-1", PLATE, 0),
+        between("d-1", OTHER, 20, 40, said=1),
+        released("d-1", PLATE, 50, said=2),
+        between("d-1", OTHER, 60, None, said=3),
+        between("d-1", PLATE, 70, 80, said=4),
+    ]
+    for each in random.Random(5).sample(told, len(told)):
+        house.store.record(each)
+    assert vehicles_at(house, 10, 30, 45, 55, 65, 75, 85) == [PLATE, OTHER, PLATE, None, OTHER, PLATE, OTHER]
+
+
+def test_a_release_taken_back_or_a_binding_mended_adopts_what_waited(house: House) -> None:
+    house.clock.forward(hours=2)
+    house.intake.record(bound("d-1", PLATE, 0))
+    house.intake.record(released("d-1", PLATE, 30, said=30))
+    assert house.intake.take_fixes([fix(40)]) == FixesTaken(strange=1)
+    house.intake.record(fact("void", T0 + 50 * MINUTE, Voided(target="free-30-30", reason="it is still in the cab"), station=""))
+    assert len(house.store.positions(PLATE)) == 1
+    house.intake.take_fixes([fix(-10)])
+    earlier = DeviceBound(device="d-1", vehicle=PLATE, since=T0 - 20 * MINUTE)
+    house.intake.record(
+        fact("mend", T0 + 51 * MINUTE, Amended(target="bind-0", reason="it was there from six on", what=earlier), station="")
+    )
+    assert len(house.store.positions(PLATE)) == 2
+    assert house.store.strangers() == []
 
 
 def test_fixes_from_before_the_first_binding_go_by_the_registry(house: House) -> None:

@@ -58,7 +58,7 @@ HOUSE: dict[str, set[str]] = {
     "checkpoint.messages": {"checkpoint.core", "checkpoint.messages", "checkpoint.store", "checkpoint.version", "httpx"},
     # the edge
     "checkpoint.web": {
-        "checkpoint.chores", "checkpoint.config", "checkpoint.headers", "checkpoint.core",
+        "checkpoint.bindings", "checkpoint.chores", "checkpoint.config", "checkpoint.headers", "checkpoint.core",
         "checkpoint.decoders", "checkpoint.store", "checkpoint.ui",
         "checkpoint.retention",
         "checkpoint.messages",

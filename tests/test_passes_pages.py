@@ -329,7 +329,9 @@ def test_a_pin_or_name_that_will_not_do_is_refused(server: Desk, name: str, pin:
 def test_a_device_is_bound_to_a_truck(server: Desk) -> None:
     client = server.signed_in(COORDINATOR)
     assert client.post("/stations/devices", data={"device": "860123", "vehicle": "浙c77777"}).status_code == 303
-    assert server.store.registry.device_vehicle("860123") == PLATE
+    assert server.house.intake.vehicle_of("860123", server.house.now()) == PLATE
+    times = {"since": "2026-05-01T08:00:00", "until": "2026-05-01T07:00:00"}
+    assert client.post("/stations/devices", data={"device": "860123", "vehicle": PLATE} | times).status_code == 422
     assert client.post("/stations/devices", data={"device": "设备", "vehicle": PLATE}).status_code == 422
     assert client.post("/stations/devices", data={"device": "1", "vehicle": "x"}).status_code == 422
 

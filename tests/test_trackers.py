@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -224,9 +225,28 @@ def test_a_program_makes_a_tracker_too(app: Any, air: TestClient, store: Store) 
     told = air.post("/api/v1/devices", json={"vehicle": PLATE}, headers=headers).json()
     assert send(air, told["key"]).status_code == 200
     assert devices(store) == {told["device"]}
-    for taken in (told["device"], "phone-link-1"):
+    for taken in ("tracker-0", "phone-link-1"):
         answer = air.post("/api/v1/devices", json={"vehicle": PLATE, "device": taken}, headers=headers)
         assert answer.status_code == 422, "our names are not given away"
+
+
+def test_a_tracker_that_was_released_is_not_turned_away_and_what_it_sends_waits(
+    desk: TestClient, air: TestClient, store: Store, clock: Still
+) -> None:
+    device, key, _ = made(desk)
+    clock.forward(hours=1)
+    assert desk.post(f"/stations/release/{device}").status_code == 200
+    assert "no vehicle" in desk.get("/stations").text
+    assert send(air, key, 3600).status_code == 200, "its owner has nothing to mend, and the phone must not be blocked"
+    assert send(air, key, 60).status_code == 200
+    assert [f.fixed_at for f in store.positions(PLATE)] == [T0 + timedelta(seconds=60)]
+    assert [s.device for s in store.strangers()] == [device], "by its name, never by its key"
+    assert desk.post(f"/stations/release/{device}").status_code == 404, "it reports for nobody"
+    times = {"since": "2026-05-03T10:30:00", "until": "2026-05-03T11:30:00"}
+    desk.post("/stations/devices", data={"device": device, "vehicle": "浙C54321"} | times)
+    assert [f.device for f in store.positions("浙C54321")] == [device]
+    page = desk.get(f"/stations/trackers/{device}").text
+    assert page.count('class="plate" href="/vehicles/') == 3, "both bindings, and the truck it reports for now"
 
 
 def test_what_nobody_bound_has_no_page(desk: TestClient) -> None:

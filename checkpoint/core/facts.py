@@ -96,10 +96,24 @@ class CrewJoined(Happening, frozen=True, tag=True):
 
 
 class DeviceBound(Happening, frozen=True, tag=True):
-    """A phone or truck terminal reports the positions of this vehicle from now on, until bound elsewhere."""
+    """A phone or truck terminal reports the positions of this vehicle: from `since` (None: from when it was said) until
+    `until` (None: until it is bound elsewhere or released). With an end it is an exception: after it, what was said before
+    counts again.
+    """
 
     device: str
     vehicle: str
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+class DeviceReleased(Happening, frozen=True, tag=True):
+    """A phone or truck terminal reports for no vehicle any more, from `since` (None: from when it was said) until it is bound
+    again. `vehicle` is the one that it reported for."""
+
+    device: str
+    vehicle: str
+    since: datetime | None = None
 
 
 # -- at a station -----------------------------------------------------------------------------------------------------
@@ -418,7 +432,7 @@ class Restored(Happening, frozen=True, tag=True):
 
 
 What = (
-    LoopPublished | PassRequested | PassGranted | PassRefused | PassRevoked | CrewJoined | DeviceBound
+    LoopPublished | PassRequested | PassGranted | PassRefused | PassRevoked | CrewJoined | DeviceBound | DeviceReleased
     | Scanned | PassCompared | StrangerSeen | StrangerStayed | Entered | Left | Overruled
     | TemperatureMeasured | HealthCodeSeen | SwabTaken | TubeSealed | AntigenRead | ResultReported | CarePackGiven
     | Loaded | Unloaded | CheckedIn | CheckedOut
@@ -477,6 +491,9 @@ def checked(fact: Fact) -> Fact:
     if isinstance(fact.what, Amended) and isinstance(fact.what.what, Amended | Voided):
         raise Malformed("a correction cannot be amended; void it - at `$.what.what`")
     _check_texts(fact.what, "$.what")
+    bound = fact.what.what if isinstance(fact.what, Amended) else fact.what
+    if isinstance(bound, DeviceBound) and bound.until is not None and bound.until <= (bound.since or fact.at):
+        raise Malformed("a binding ends after it begins - at `$.what.until`")
     return msgspec.structs.replace(fact, at=fact.at.astimezone(UTC))
 
 

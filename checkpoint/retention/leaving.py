@@ -24,6 +24,7 @@ from checkpoint.core.facts import (
     Amended,
     CrewJoined,
     DeviceBound,
+    DeviceReleased,
     Fact,
     PassGranted,
     PassRefused,
@@ -223,13 +224,18 @@ class _Choice:
 
     def _last_bindings(self) -> set[str]:
         """The facts that say which vehicle a device reports for now."""
-        last: dict[str, Fact] = {}
-        for r in self._store.facts_of_kind("DeviceBound"):
-            assert isinstance(r.fact.what, DeviceBound)
-            held = last.get(r.fact.what.device)
-            if held is None or (held.at, held.id) < (r.fact.at, r.fact.id):
-                last[r.fact.what.device] = r.fact
-        return {fact.id for fact in last.values()}
+        last: dict[str, tuple[datetime, str]] = {}
+        kept: set[str] = set()
+        for r in self._store.facts_of_kind("DeviceBound", "DeviceReleased"):
+            assert isinstance(r.fact.what, DeviceBound | DeviceReleased)
+            since, device = r.fact.what.since or r.fact.at, r.fact.what.device
+            if isinstance(r.fact.what, DeviceBound) and r.fact.what.until is not None:
+                # One that ends hides for its time what counts again after it.
+                if r.fact.what.until > self._now:
+                    kept.add(r.fact.id)
+            elif device not in last or last[device] < (since, r.fact.id):
+                last[device] = (since, r.fact.id)
+        return kept | {name for _, name in last.values()}
 
     # -- who lets go ------------------------------------------------------------------------------------------------------
 

@@ -535,10 +535,10 @@ class Store:
         self.tally.took_fixes("refused", len(kept) - sum(kept))
         return kept
 
-    def adopt(self, device: str, vehicle: str, since: datetime) -> int:
-        """Lay a stranger's fixes from `since` on to the vehicle its device is bound to now. Returns how many."""
+    def adopt(self, device: str, whose: Callable[[datetime], str | None]) -> int:
+        """Lay a stranger's fixes to the vehicles that `whose` says its device reported for, each for itself. Returns how many."""
         now = self.now()
-        return self._spread(self._writer.submit(lambda: self._positions.adopt(device, vehicle, since, now))).result()
+        return self._spread(self._writer.submit(lambda: self._positions.adopt(device, whose, now))).result()
 
     def positions(self, vehicle: str, since: datetime | None = None, until: datetime | None = None) -> list[Fix]:
         """The fixes of a vehicle from `since` on and before `until`, in the order of time."""

@@ -6,7 +6,7 @@ place. What comes from a device that belongs to no vehicle is kept apart until s
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 import msgspec
@@ -73,14 +73,18 @@ class Positions:
             kept.append(True)
         return kept
 
-    def adopt(self, device: str, vehicle: str, since: datetime, now: datetime) -> int:
-        """Move a device's fixes from among the strangers to a vehicle, those from `since` on and not of the future."""
-        where = "FROM strangers WHERE device = ? AND fixed_at >= ? AND why = 'unknown-device'"
-        values = (device, micros(since))
-        fixes = [msgspec.json.decode(raw, type=Fix) for (raw,) in self._db.rows(f"SELECT raw {where}", values)]
-        self.add([(vehicle, fix) for fix in fixes], now)
-        self._db.run(f"DELETE {where}", values)
-        return len(fixes)
+    def adopt(self, device: str, whose: Callable[[datetime], str | None], now: datetime) -> int:
+        """Move a device's fixes from among the strangers to the vehicle that it reported for at the time of each; those of
+        no vehicle, or of the future, stay."""
+        rows = self._db.rows(
+            "SELECT fixed_at, lat, lon, raw FROM strangers WHERE device = ? AND why = 'unknown-device'", (device,)
+        )
+        found = [(row[:3], msgspec.json.decode(row[3], type=Fix)) for row in rows]
+        mine = [(key, vehicle, fix) for key, fix in found if (vehicle := whose(fix.fixed_at)) is not None]
+        self.add([(vehicle, fix) for _, vehicle, fix in mine], now)
+        for key, _, _ in mine:
+            self._db.run("DELETE FROM strangers WHERE device = ? AND fixed_at = ? AND lat = ? AND lon = ?", (device, *key))
+        return len(mine)
 
     def of(self, vehicle: str, since: datetime | None = None, until: datetime | None = None) -> list[Fix]:
         """The fixes of a vehicle from `since` on and before `until`, in the order of time."""

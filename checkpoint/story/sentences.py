@@ -184,6 +184,11 @@ SENTENCES: tuple[Sentence, ...] = (
         lambda t, m: f.DeviceBound(device=m["device"], vehicle=t.vehicle),
     ),
     Sentence(
+        r"device (?P<device>[\w-]+) is released from the truck",
+        "device phone-1 is released from the truck",
+        lambda t, m: f.DeviceReleased(device=m["device"], vehicle=t.vehicle),
+    ),
+    Sentence(
         r"scanned in",
         "at gate-a: scanned in",
         lambda t, m: f.Entered(vehicle=t.vehicle, pass_id=t.pass_id(), scan=t.last_scan.get(t.vehicle, "")),

@@ -154,6 +154,14 @@ CALLS: tuple[Call, ...] = (
         answer=api_answers.DeviceTaken,
         refused=((422, "malformed"),),
     ),
+    Call(
+        key="devices.release",
+        method="POST",
+        path="/api/v1/devices/release",
+        body=api_records.Release,
+        answer=api_answers.DeviceTaken,
+        refused=((404, "no-tracker"), (422, "malformed")),
+    ),
     # passes
     Call(
         key="pass-requests.ask",

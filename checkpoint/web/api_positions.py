@@ -2,8 +2,10 @@
 
 The law of this file: an app that is refused keeps its oldest message at the head of its queue and sends nothing behind it. So a
 known device is answered 200 whatever it sent, and what could not be used is kept aside; refused is only what its owner can mend:
-no device number (400), a number that is bound to no truck (404, the position kept apart until it is), one that was shut out
-(403), too many messages of unbound devices from one address (429, nothing kept), and no room (503; 507 for a full disk).
+no device number (400), a number that nobody ever bound (404, the position kept apart until somebody does), one that was shut
+out (403), too many messages of unbound devices from one address (429, nothing kept), and no room (503; 507 for a full disk). A
+device of ours that reports for nobody at the moment is answered 200, and its positions are kept apart: its owner has nothing
+to mend.
 
 A key that a device showed stands in no answer, no log and nothing that is set aside: the record's name of the device does.
 """
@@ -43,33 +45,31 @@ async def take_osmand(request: Request) -> Response:
     except osmand.MalformedMessage:
         raise Problem(400, "no-device") from None
     received = query.encode() or body
-    known = await run_in_threadpool(_recognised, house, message, received_at)
-    if known is None:
+    known = await run_in_threadpool(recognised, house, message.device, received_at)
+    if not known.ours:
         bounds.spend(request, house.limits, UNBOUND, None)
-        known = Known(message.device)
     if known.keyed:
         received = received.replace(message.device.encode(), known.device.encode())
         fixes = tuple(msgspec.structs.replace(fix, device=known.device) for fix in message.fixes)
         message = msgspec.structs.replace(message, device=known.device, fixes=fixes)
-    await run_in_threadpool(_take, house, message, received, received_at)
+    await run_in_threadpool(_take, house, message, known, received, received_at)
     return answer(PositionTaken(device=message.device, fixes=len(message.fixes), trouble=message.trouble))
 
 
-def _recognised(house: House, message: osmand.Message, at: datetime) -> Known | None:
-    """The device as the record knows it; None when it is bound to nothing. Raises `Problem` when it was shut out, or shows a
-    name that is no key."""
-    known = known_as(house, message.device)
+def recognised(house: House, shown: str, at: datetime) -> Known:
+    """The device that shows this key or number, as the record knows it. Raises `Problem` when it was shut out, or shows a name
+    that is no key."""
+    known = known_as(house, shown)
     if known is None:
         raise Problem(403, "device-name")
     if known.revoked:
         raise Problem(403, "device-revoked")
-    if house.intake.vehicle_of(known.device, at) is None:
-        return None
-    heard(house, known.device, at)
+    if known.ours:
+        heard(house, known.device, at)
     return known
 
 
-def _take(house: House, message: osmand.Message, received: bytes, received_at: datetime) -> None:
+def _take(house: House, message: osmand.Message, known: Known, received: bytes, received_at: datetime) -> None:
     try:
         taken = house.intake.take_fixes(message.fixes)
     except StorageFull:
@@ -80,12 +80,12 @@ def _take(house: House, message: osmand.Message, received: bytes, received_at: d
         raise
     if taken.refused:
         raise Problem(503, "busy", headers={"Retry-After": str(RETRY_S)})
-    vehicle = house.intake.vehicle_of(message.device, received_at)
-    if vehicle is None:
+    if not known.ours:
         raise Problem(404, "unknown-device")
     if message.trouble:
         house.store.set_aside(f"device:{message.device}", received, f"position-{message.trouble}")
-    if message.alarm == "sos":
+    vehicle = house.intake.vehicle_of(message.device, received_at)
+    if message.alarm == "sos" and vehicle is not None:
         _call_help(house, message, vehicle, received, received_at)
 
 

@@ -40,9 +40,10 @@ from checkpoint.web.api_answers import (
     StaffTaken,
     WarningTaken,
 )
-from checkpoint.web.devices import bind_device, may_be_named, new_tracker
+from checkpoint.web.devices import PHONES, bind_device, may_be_bound, new_tracker, release_device
 from checkpoint.web.house import House, house_of
 from checkpoint.web.page import language_of
+from checkpoint.web.paging import Instant
 from checkpoint.web.problems import Problem
 from checkpoint.wish import MAX_NAME_CHARS, Fault, Faulty, Person, Wish, one_form
 
@@ -77,10 +78,20 @@ class Why(Command, frozen=True):
 
 
 class Binding(Command, frozen=True):
-    """A phone or terminal that reports for a vehicle. Without a `device`, one with a key of ours is made."""
+    """A phone or terminal that reports for a vehicle, from `since` (now) to `until` (until it is bound elsewhere or released).
+    Without a `device`, one with a key of ours is made."""
 
     vehicle: str
     device: str | None = None
+    since: Instant | None = None
+    until: Instant | None = None
+
+
+class Release(Command, frozen=True):
+    """A phone or terminal that reports for nobody any more, from `since` (now) on."""
+
+    device: str
+    since: Instant | None = None
 
 
 class KioskPlace(Command, frozen=True):
@@ -213,24 +224,41 @@ def _held(house: House, fact: Fact) -> Fact | None:
 
 
 async def bind(request: Request) -> Response:
-    """Let a device report for a vehicle from now on, and for fixes from before it was ever bound. Without a device, one with a
-    key is made: the key is answered this once."""
+    """Let a device report for a vehicle, from when to when. Without a device, one with a key is made: the key is answered this
+    once."""
     house, asked = house_of(request), await body_of(request, Binding)
     device, faults = "" if asked.device is None else asked.device.strip(), []
-    if asked.device is not None and not may_be_named(device):
+    if asked.device is not None and not may_be_bound(house, device):
         faults.append(Fault("$.device", "fault.device"))
     try:
         vehicle = normal_plate(asked.vehicle)
     except ValueError:
         vehicle = ""
         faults.append(Fault("$.vehicle", "fault.plate", plate=asked.vehicle[:20]))
+    if asked.until is not None and asked.until <= (asked.since or house.now()):
+        faults.append(Fault("$.until", "fault.until"))
     if faults:
         raise faulty(request, Faulty(faults))
+    caller, when = caller_of(request), (asked.since, asked.until)
     if not device:
-        device, found = await run_in_threadpool(new_tracker, house, vehicle, caller_of(request))
+        device, found = await run_in_threadpool(new_tracker, house, vehicle, caller, *when)
         return answer(DeviceTaken(device=device, vehicle=vehicle, key=found.key, address=found.address, link=found.link))
-    await run_in_threadpool(bind_device, house, device, vehicle, caller_of(request))
+    await run_in_threadpool(bind_device, house, device, vehicle, caller, *when)
     return answer(DeviceTaken(device=device, vehicle=vehicle))
+
+
+async def release(request: Request) -> Response:
+    """From when on a device reports for nobody."""
+    house, asked = house_of(request), await body_of(request, Release)
+
+    def work() -> str:
+        found = house.intake.bound(asked.device).at(asked.since or house.now())
+        if found is None or asked.device.startswith(PHONES):
+            raise Problem(404, "no-tracker")
+        release_device(house, asked.device, found.vehicle, caller_of(request), asked.since)
+        return found.vehicle
+
+    return answer(DeviceTaken(device=asked.device, vehicle=await run_in_threadpool(work)))
 
 
 async def place_kiosk(request: Request) -> Response:
@@ -318,6 +346,7 @@ ROUTES = (
     Rule("/api/v1/passes/{pass_id}/reissue", ("POST",), reissue, _DESK, step_up=True),
     Rule("/api/v1/loops", ("POST",), publish, _DESK, body_bytes=MAX_DOCUMENT_BYTES, step_up=True),
     Rule("/api/v1/devices", ("POST",), bind, _DESK),
+    Rule("/api/v1/devices/release", ("POST",), release, _DESK),
     Rule("/api/v1/kiosks", ("POST",), place_kiosk, _DESK, step_up=True),
     Rule("/api/v1/staff", ("POST",), add_staff, _DESK),
     Rule("/api/v1/lab/results", ("POST",), results, (LABORATORY,), body_bytes=RESULTS_BYTES),

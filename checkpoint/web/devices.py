@@ -9,13 +9,17 @@ from __future__ import annotations
 
 import base64
 import secrets
-from datetime import datetime, timedelta
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 from urllib.parse import urlencode
+from zoneinfo import ZoneInfo
 
-from checkpoint.core.facts import MAX_ID_CHARS, DeviceBound, Fact, digest_id
+from checkpoint.core.facts import MAX_ID_CHARS, DeviceBound, DeviceReleased, Fact, digest_id
 from checkpoint.web.access import Caller, digest
+from checkpoint.web.board import loops_now
 from checkpoint.web.house import House
+from checkpoint.web.page import FALLBACK_ZONE
 
 KEY_BYTES = 16
 NAMED, PHONES = "tracker-", "phone-link-"
@@ -35,36 +39,76 @@ class SetUp(NamedTuple):
 
 
 class Known(NamedTuple):
-    """A device that spoke, by the record's name; `revoked`: it is not believed any more."""
+    """A device that spoke, by the record's name. `keyed`: it showed a key of ours; `ours`: it did, or somebody bound it once;
+    `revoked`: it is not believed any more."""
 
     device: str
     keyed: bool = False
+    ours: bool = False
     revoked: bool = False
 
 
-def bind_device(house: House, device: str, vehicle: str, caller: Caller) -> None:
-    """The record says from when on a device reports for whom; the registry, whose its fixes from before that are."""
+def bind_device(
+    house: House,
+    device: str,
+    vehicle: str,
+    caller: Caller,
+    since: datetime | None = None,
+    until: datetime | None = None,
+) -> None:
+    """Let a device report for a vehicle, from when (None: now) to when (None: until bound elsewhere or released). What it sent
+    before as a stranger is laid to the vehicle for exactly that time. Raises `Malformed` when it would end before it begins."""
     now = house.now()
-    if house.intake.vehicle_of(device, now) == vehicle:
+    standing = house.intake.bound(device).at(now)
+    if since is None and until is None and standing is not None and (standing.vehicle, standing.until) == (vehicle, None):
         return
-    if house.store.registry.device_vehicle(device) is None:
-        house.store.registry.bind_device(device, vehicle)
-    name = digest_id("bound", device, vehicle, now.isoformat())
-    what = DeviceBound(device=device, vehicle=vehicle)
+    what = DeviceBound(device=device, vehicle=vehicle, since=since, until=until)
+    name = digest_id("bound", device, vehicle, now.isoformat(), str(since), str(until))
+    house.intake.record(Fact(id=name, at=now, witness=caller.witness, by=caller.by, what=what))
+    house.store.registry.add_device(device)
+
+
+def release_device(house: House, device: str, vehicle: str, caller: Caller, since: datetime | None = None) -> None:
+    """From `since` (None: now) on a device reports for nobody. What it sends is set aside, and one with a key is not turned
+    away for it: its app has nothing that could be mended."""
+    now = house.now()
+    what = DeviceReleased(device=device, vehicle=vehicle, since=since)
+    name = digest_id("released", device, vehicle, now.isoformat(), str(since))
     house.intake.record(Fact(id=name, at=now, witness=caller.witness, by=caller.by, what=what))
 
 
-def may_be_named(device: str) -> bool:
-    """Whether a text can be a device's number, and is none of the names we give."""
+def zone_here(house: House) -> ZoneInfo:
+    """The zone that times are typed in at a desk: the loop's."""
+    loops = loops_now(house, house.now())
+    return loops[0].zone if loops else FALLBACK_ZONE
+
+
+def times_of(house: House, asked: Mapping[str, str]) -> tuple[datetime | None, datetime | None]:
+    """From when to when, as a form has it; empty fields are None. Raises `ValueError` when it ends before it begins."""
+    zone = zone_here(house)
+    since, until = (
+        datetime.fromisoformat(written).replace(tzinfo=zone).astimezone(UTC) if (written := asked.get(name, "").strip()) else None
+        for name in ("since", "until")
+    )
+    if until is not None and until <= (since or house.now()):
+        raise ValueError("it ends before it begins")
+    return since, until
+
+
+def may_be_bound(house: House, device: str) -> bool:
+    """Whether a text is a device's number or one of our trackers' names. A driver's phone is bound by its link alone."""
     plain = 1 <= len(device) <= MAX_ID_CHARS and device.isascii() and device.isprintable()
-    return plain and not device.startswith((NAMED, PHONES))
+    ours = device.startswith(NAMED) and house.store.registry.tracker(device) is not None
+    return ours or (plain and not device.startswith((NAMED, PHONES)))
 
 
-def new_tracker(house: House, vehicle: str, caller: Caller) -> tuple[str, SetUp]:
-    """A device with a key of its own that reports for a vehicle from now on: its name, and how it is set up."""
+def new_tracker(
+    house: House, vehicle: str, caller: Caller, since: datetime | None = None, until: datetime | None = None
+) -> tuple[str, SetUp]:
+    """A device with a key of its own that reports for a vehicle, from when to when: its name, and how it is set up."""
     device, key = f"{NAMED}{secrets.token_hex(4)}", new_key()
     house.store.registry.add_tracker(device, digest(key))
-    bind_device(house, device, vehicle, caller)
+    bind_device(house, device, vehicle, caller, since, until)
     return device, set_up(house, key)
 
 
@@ -87,11 +131,13 @@ def known_as(house: House, shown: str) -> Known | None:
     registry = house.store.registry
     tracker = registry.tracker_by_key(digest(shown))
     if tracker is not None:
-        return Known(tracker.device, keyed=True, revoked=tracker.revoked_at is not None)
+        return Known(tracker.device, keyed=True, ours=True, revoked=tracker.revoked_at is not None)
     tracker = registry.tracker(shown)
     if shown.startswith((NAMED, PHONES)) or (tracker is not None and tracker.keyed):
         return None  # a name that the record uses is no key
-    return Known(shown, revoked=tracker is not None and tracker.revoked_at is not None)
+    bound = house.intake.bound(shown)
+    ours = bool(bound.bindings) or bound.before is not None
+    return Known(shown, ours=ours, revoked=tracker is not None and tracker.revoked_at is not None)
 
 
 def heard(house: House, device: str, now: datetime) -> None:

@@ -141,7 +141,10 @@ def _let_in(house: House, link: Link, mark: str) -> tuple[Bound, str]:
     if registry.session(digest(mark)) is None:
         expires = max(bound.state.grant.expires, house.now()) + AFTER_THE_PASS
         registry.open_session(digest(mark), role=DRIVER, who=link.id, name="", opened=house.now(), expires=expires)
-    bind_device(house, bound.device, bound.vehicle, Caller(role=DRIVER, who=link.id, by=link.person))
+    if not house.intake.bound(bound.device).bindings:
+        # What the phone kept under an earlier link of the same pass is the same truck's.
+        since = min(bound.state.grant.not_before, house.now())
+        bind_device(house, bound.device, bound.vehicle, Caller(role=DRIVER, who=link.id, by=link.person), since)
     return bound, mark
 
 

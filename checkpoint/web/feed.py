@@ -15,6 +15,7 @@ from checkpoint.core.facts import (
     Amended,
     CrewJoined,
     DeviceBound,
+    DeviceReleased,
     Fact,
     LoopPublished,
     PassGranted,
@@ -25,7 +26,7 @@ from checkpoint.core.facts import (
 )
 from checkpoint.store import Recorded, Store
 
-NOT_FOR_STATIONS = PassRequested | PassRefused | DeviceBound
+NOT_FOR_STATIONS = PassRequested | PassRefused | DeviceBound | DeviceReleased
 _AT_ONCE = 2000
 
 

@@ -22,7 +22,7 @@ from checkpoint.version import VERSION
 from checkpoint.web import once
 from checkpoint.web.access import COORDINATOR, Rule, caller_of, digest
 from checkpoint.web.board import loops_now
-from checkpoint.web.devices import PHONES, bind_device, may_be_named
+from checkpoint.web.devices import PHONES, bind_device, may_be_bound, times_of
 from checkpoint.web.house import House, house_of
 from checkpoint.web.page import FALLBACK_ZONE, language_of, render
 from checkpoint.web.problems import Problem
@@ -73,8 +73,8 @@ def _devices(house: House) -> list[tuple[str, str, Tracker | None]]:
     registry, now = house.store.registry, house.now()
     trackers = registry.trackers()
     found = [
-        (device, house.intake.vehicle_of(device, now) or before, trackers.get(device))
-        for device, before in registry.devices().items()
+        (device, house.intake.vehicle_of(device, now) or "", trackers.get(device))
+        for device in registry.devices()
         if not device.startswith(PHONES)
     ]
     return sorted(found, key=lambda row: (row[2] is not None and row[2].revoked_at is not None, row[1], row[0]))
@@ -163,11 +163,15 @@ async def bind(request: Request) -> Response:
         except ValueError:
             values["mistake"] = t("fault.plate", plate=asked.get("vehicle", "")[:20])
             vehicle = ""
-        if not may_be_named(device):
+        if not may_be_bound(house, device):
             values["mistake"] = t("fault.device")
+        try:
+            since, until = times_of(house, asked)
+        except ValueError:
+            values["mistake"] = t("fault.until")
         if values:
             return _page(request, status=422, **values)
-        bind_device(house, device, vehicle, caller_of(request))
+        bind_device(house, device, vehicle, caller_of(request), since, until)
         return RedirectResponse("/stations#devices", 303)
 
     return await run_in_threadpool(work)

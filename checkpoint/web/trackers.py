@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from urllib.parse import quote
+
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from checkpoint.bindings import Bound
 from checkpoint.core.passes import normal_plate
 from checkpoint.ui import texts
 from checkpoint.web import devices, once
@@ -38,12 +41,21 @@ async def one(request: Request) -> Response:
 
     def work() -> Response:
         house, device = house_of(request), request.path_params["device"]
-        vehicle = _vehicle(request)
+        bound, now = _bound(request), house.now()
         key, tracker = once.secret_of(request), house.store.registry.tracker(device)
         mine = house.store.registry.tracker_by_key(digest(key)) if key else None
         fresh = mine is not None and mine.device == device
         found = devices.set_up(house, key) if fresh else None
-        return render(request, "tracker.html", device=device, vehicle=vehicle, tracker=tracker, set_up=found)
+        return render(
+            request,
+            "tracker.html",
+            zone=devices.zone_here(house),
+            device=device,
+            vehicle=bound.vehicle(now) or "",
+            bound=bound,
+            tracker=tracker,
+            set_up=found,
+        )
 
     return await run_in_threadpool(work)
 
@@ -53,7 +65,7 @@ async def rekey(request: Request) -> Response:
 
     def work() -> Response:
         house, device = house_of(request), request.path_params["device"]
-        _vehicle(request)
+        _bound(request)
         if device.startswith(devices.PHONES):
             raise Problem(404, "no-tracker")
         key = devices.new_key()
@@ -63,22 +75,42 @@ async def rekey(request: Request) -> Response:
     return await run_in_threadpool(work)
 
 
+async def release(request: Request) -> Response:
+    """From when on a device reports for nobody."""
+    form = await request.form()
+    asked = {key: str(value) for key, value in form.items()}
+
+    def work() -> Response:
+        house, device = house_of(request), request.path_params["device"]
+        bound = _bound(request)
+        try:
+            since, _ = devices.times_of(house, {"since": asked.get("since", "")})
+        except ValueError:
+            raise Problem(422, "malformed", why=texts(language_of(request))("fault.until")) from None
+        vehicle = bound.vehicle(since or house.now())
+        if device.startswith(devices.PHONES) or vehicle is None:
+            raise Problem(404, "no-tracker")
+        devices.release_device(house, device, vehicle, caller_of(request), since)
+        return RedirectResponse(f"/stations/trackers/{quote(device)}", 303)
+
+    return await run_in_threadpool(work)
+
+
 async def revoke(request: Request) -> Response:
     """Believe a device no more. What it sent stays."""
 
     def work() -> Response:
-        _vehicle(request)
+        _bound(request)
         house_of(request).store.registry.revoke_tracker(request.path_params["device"])
         return RedirectResponse("/stations#devices", 303)
 
     return await run_in_threadpool(work)
 
 
-def _vehicle(request: Request) -> str:
-    """The vehicle that the device reports for. Raises `Problem` when nobody bound it."""
-    house = house_of(request)
-    found = house.intake.vehicle_of(request.path_params["device"], house.now())
-    if found is None:
+def _bound(request: Request) -> Bound:
+    """What the device reported for. Raises `Problem` when nobody ever bound it."""
+    found = house_of(request).intake.bound(request.path_params["device"])
+    if not found.bindings and found.before is None:
         raise Problem(404, "no-tracker")
     return found
 
@@ -89,5 +121,6 @@ ROUTES = (
     Rule("/stations/trackers", ("POST",), make, DESK, step_up=True),
     Rule("/stations/trackers/{device:path}", ("GET",), one, DESK),
     Rule("/stations/trackers/{device:path}", ("POST",), rekey, DESK, step_up=True),
+    Rule("/stations/release/{device:path}", ("POST",), release, DESK),
     Rule("/stations/shut-out/{device:path}", ("POST",), revoke, DESK),
 )

@@ -48,4 +48,5 @@ source: domain 3
 2022-04-20 10:50:30  at sampling, by chen: scanned out
 2022-04-20 10:52:00  drives from km 90.5 to km 101.6 inbound, at 60 km/h
 2022-04-20 11:04:00  at depot, by qian: scanned in
+2022-04-20 11:04:30  device phone-1 is released from the truck
 2022-04-20 11:05:00  expect quiet; leg inbound; at depot; 1 closed stay; never unexplained, off-loop, late, station-skipped, load-differs, verdict-differs, held-while-valid

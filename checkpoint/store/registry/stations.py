@@ -140,10 +140,15 @@ class StationsShelf(Shelf):
         self._write(lambda: insert.on_conflict(conflict_target=[Devices.device], update=values).execute(self._db))
 
     def device_vehicle(self, device: str) -> str | None:
-        """The vehicle that a device reports for, or None."""
+        """The vehicle that a device reported for before its first binding, or None."""
         # Asked with every position of every phone: past peewee, as above.
         rows = self._db.rows("SELECT vehicle FROM devices WHERE device = ?", (device,))
-        return str(rows[0][0]) if rows else None
+        return str(rows[0][0]) or None if rows else None
+
+    def add_device(self, device: str) -> None:
+        """A device that the record binds. Of the time before its first binding nothing is known."""
+        insert = Devices.insert(device=device, vehicle="", bound_at=self._micros())
+        self._write(lambda: insert.on_conflict_ignore().execute(self._db))
 
     def devices(self) -> dict[str, str]:
         """Vehicles by device."""
