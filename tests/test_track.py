@@ -10,11 +10,11 @@ from typing import Any
 import msgspec
 import pytest
 
-from checkpoint.core import datum, geo
+from checkpoint.core import geo
 from checkpoint.core.fixes import Fix, TrackReading
 from checkpoint.core.loop import Line, Policy, Section
 from checkpoint.core.track import Track
-from tests.roads import END_M, PATH, ROAD, SAME_ROAD, T0, Truck, confirmed, loop_of, moved, place_moved, read, station
+from tests.roads import END_M, PATH, ROAD, SAME_ROAD, T0, Truck, confirmed, loop_of, place_moved, read, station
 
 
 def kinds(reading: TrackReading) -> list[str]:
@@ -412,47 +412,6 @@ def test_what_is_no_place_is_not_believed(place: tuple[float, float]) -> None:
     truck = Truck(PATH).drive(0, 5_000)
     fixes = [*truck.fixes, Fix(device="d", fixed_at=truck.at, lat=place[1], lon=place[0])]
     assert read(fixes).placed == truck.fixes[-1]
-
-
-# -- another datum -----------------------------------------------------------------------------------------------------
-
-
-def test_a_line_drawn_on_a_chinese_map_is_suspected_and_not_taken_for_a_departure() -> None:
-    shifted = [datum.wgs_to_gcj(*p) for p in ROAD]
-    truck = Truck(PATH, noise_m=5).drive(500, 25_000)
-    reading = read(truck.fixes, loop_of(shifted, policy=Policy(half_width_m=50)))
-    assert kinds(reading) == ["datum-suspect"]
-    (suspect,) = confirmed(reading)
-    assert suspect.values["likely"] == "GCJ-02"
-    gx, gy = datum.wgs_to_gcj(*ROAD[0])
-    kx, ky = geo.scale_m(28.0)
-    assert suspect.values["shift_east_m"] == pytest.approx(-(gx - ROAD[0][0]) * kx, abs=40)
-    assert suspect.values["shift_north_m"] == pytest.approx(-(gy - ROAD[0][1]) * ky, abs=40)
-    assert reading.place == "on"
-
-
-def test_any_constant_shift_is_suspected_on_a_line_with_bends() -> None:
-    truck = Truck(PATH, noise_m=5).drive(500, 25_000)
-    reading = read(truck.fixes, loop_of(moved(ROAD, 250, -180), policy=Policy(half_width_m=50)))
-    assert kinds(reading) == ["datum-suspect"]
-    assert confirmed(reading)[0].values == {
-        "shift_east_m": pytest.approx(-250, abs=25),
-        "shift_north_m": pytest.approx(180, abs=25),
-        "likely": "",
-    }
-
-
-def test_a_road_beside_the_line_is_a_departure_and_not_another_datum() -> None:
-    truck = Truck(PATH, noise_m=5).drive(0, 5_000).drive(5_000, 30_000, side_m=300)
-    assert kinds(read(truck.fixes)) == ["off-loop"]
-
-
-def test_a_truck_that_leaves_a_shifted_line_is_still_seen_to_leave() -> None:
-    truck = Truck(PATH, noise_m=5).drive(500, 25_000).leave(25_000, 70, 4_000)
-    assert kinds(read(truck.fixes, loop_of(moved(ROAD, 250, -180), policy=Policy(half_width_m=50)))) == [
-        "datum-suspect",
-        "off-loop",
-    ]
 
 
 # -- rhythm ------------------------------------------------------------------------------------------------------------

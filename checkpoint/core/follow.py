@@ -381,14 +381,14 @@ class Follower:
 
     def _watch(self, step: Step) -> None:
         suspected = self._datum.since_s
-        self._close(self._datum.step(step))
+        self._close(self._datum.step(step, self.ways))
         if suspected is None and self._datum.since_s is not None:
             # What looked like leaving the line was the shift all along.
-            since_s = self._datum.since_s
-            self.episodes = tuple(e for e in self.episodes if e.kind != "off-loop" or e.since.timestamp() < since_s)
-            if self._off.since_s is not None and self._off.since_s >= since_s:
+            self.episodes = tuple(e for e in self.episodes if not self._datum.accounts_for(e))
+            excursion = self._off.open()
+            if excursion is not None and self._datum.accounts_for(excursion):
                 self._off.drop()
-        if step.excess_m > 0 and self._datum.explains(step):
+        if step.excess_m > 0 and self._datum.explains(step, self.ways):
             step.excess_m, step.back_in = 0.0, True
         self._close(self._off.step(step))
         self._close(self._wrong.step(step))
