@@ -56,7 +56,7 @@ def register(message: Message) -> Registration:
     body = read(message, REGISTER, 25)
     version: Edition = message.version
     if version != "2019":
-        version = "2011" if len(body) <= _2011_LONGEST else "2013"
+        version = "2011" if len(body) <= _2011_LONGEST or _vehicle_of_2011(body) else "2013"
     maker, model, terminal_id = _REGISTRATION[version]
     colour_at = 4 + maker + model + terminal_id
     if len(body) <= colour_at:
@@ -72,6 +72,13 @@ def register(message: Message) -> Registration:
         plate_colour=body[colour_at],
         plate=text(body[colour_at + 1 :]),
     )
+
+
+def _vehicle_of_2011(body: bytes) -> bool:
+    """A vehicle's own number of 17 letters and digits behind a colour of 0 where 2011 has them: as one of 2013 it would name a
+    colour that is a letter or digit, which none is."""
+    number = body[25:]
+    return len(number) == 17 and body[24] == 0 and number.isascii() and number.isalnum()
 
 
 def authenticate(message: Message) -> Authentication:

@@ -96,6 +96,9 @@ class Location(msgspec.Struct, frozen=True, kw_only=True):
     trouble: tuple[str, ...] = ()
 
 
+_SHORT = Location(trouble=("short",))  # one for all: a batch may hold ten thousands of them
+
+
 class Batch(msgspec.Struct, frozen=True, kw_only=True):
     """0x0704. `resent`: they were kept while there was no network. `trouble`: `count` when more or fewer came than announced,
     `short` when it ends inside one of them."""
@@ -144,7 +147,7 @@ _KNOWN: dict[Edition, int] = {
 
 def _location(device: str, edition: Edition, body: bytes) -> Location:
     if len(body) < _ITEMS_AT:
-        return Location(trouble=("short",))
+        return _SHORT
     alarm_bits, status, lat, lon, altitude, speed, course = _PLACE.unpack_from(body)
     fixed_at = _time(body[_TIME_AT:_ITEMS_AT])
     items, whole = _items(body)
