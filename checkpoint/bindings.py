@@ -1,9 +1,9 @@
 """Which vehicle a phone or terminal reports for, from when to when.
 
 The law of this file: the record decides (`DeviceBound` and `DeviceReleased`, with their corrections). Of all bindings that
-cover an instant the one that begins last counts; a release ends what began before it, unless that was said only after it. Where
-none covers it the device is a stranger, and what it sends is laid to nobody. The registry's word stands for the time before the first binding of devices
-that were bound before bindings had a beginning.
+cover an instant the one that begins last counts; a release ends what began before it, unless that was said only after it.
+Where none covers it the device is a stranger, and what it sends is laid to nobody. The registry's word stands for the time
+before the first binding of devices that were bound before bindings had a beginning.
 
 Asked with every position, so what was read is kept for as long as the record has neither a new binding nor a new correction:
 that is one probe of an index, whoever wrote to the record.

@@ -439,7 +439,7 @@ class Intake:
         unusable = refused = 0
         for fix in fixes:
             if why := _unusable(fix):
-                room = self._keep_unusable(fix, why)
+                room = self.keep_aside(fix.device, msgspec.json.encode(fix), why)
                 unusable, refused = unusable + room, refused + (not room)
                 continue
             vehicle = bound[fix.device].vehicle(fix.fixed_at)
@@ -459,12 +459,12 @@ class Intake:
             refused=len(kept) - sum(kept) + refused,
         )
 
-    def _keep_unusable(self, fix: Fix, why: str) -> bool:
-        """Set a fix aside that no map has a place for. False when its device has sent too many: a broken one sends for ever."""
-        source = f"device:{fix.device}"
+    def keep_aside(self, device: str, received: bytes, why: str) -> bool:
+        """Set aside what a device sent and nobody can use. False when it has sent too much: a broken one sends for ever."""
+        source = f"device:{device}"
         if len(self._store.aside(MOST_UNUSABLE, source=source)) >= MOST_UNUSABLE:
             return False
-        self._store.set_aside(source, msgspec.json.encode(fix), why)
+        self._store.set_aside(source, received, why)
         return True
 
     def bound(self, device: str) -> Bound:

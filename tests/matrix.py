@@ -101,6 +101,7 @@ CASES: dict[tuple[str, str], Case] = {
     ("POST", "/api/v1/kiosk/key"): made(_next_key),
     ("GET", "/api/v1/positions/osmand"): plain(),
     ("POST", "/api/v1/positions/osmand"): plain(),
+    ("POST", "/api/v1/positions/owntracks"): plain(json={"_type": "lwt"}),
     # coming in
     ("POST", "/sign-in"): plain(data={}),
     ("POST", "/sign-out"): plain(),

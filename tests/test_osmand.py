@@ -21,6 +21,13 @@ RECEIVED = datetime(2026, 5, 3, 2, 0, tzinfo=UTC)
 FORM = "application/x-www-form-urlencoded; charset=UTF-8"
 
 
+# Where the message itself says something else than another tracker made of it: the message wins.
+DIFFERS: dict[str, dict[str, Any]] = {
+    # "mock": true, says the phone: the position is simulated, and must not pass for a real one.
+    "traccar-osmand-L22": {"valid": False},
+}
+
+
 def captured() -> list[Any]:
     if not VECTORS.is_file():
         return [pytest.param(None, marks=pytest.mark.skip(reason="the captured messages are not here"))]
@@ -29,7 +36,7 @@ def captured() -> list[Any]:
 
 @pytest.mark.parametrize("case", captured())
 def test_captured_messages_are_read_as_expected(case: dict[str, Any]) -> None:
-    sent, expected = case["input"], case["expected"]
+    sent, expected, differs = case["input"], case["expected"], DIFFERS.get(case["name"], {})
     message = decode(
         sent["method"],
         sent["url"].partition("?")[2],
@@ -50,7 +57,7 @@ def test_captured_messages_are_read_as_expected(case: dict[str, Any]) -> None:
         assert fix.fixed_at == RECEIVED
     else:
         assert fix.fixed_at == datetime.fromisoformat(place["time"])
-    assert fix.valid is place.get("valid", True)
+    assert fix.valid is differs.get("valid", place.get("valid", True))
     # What a tracker stores as 0 for want of a value is None here.
     assert (fix.speed_kmh or 0.0) == pytest.approx(place.get("speed_knots", 0.0) * 1.852)
     assert (fix.course_deg or 0.0) == pytest.approx(place.get("course", 0.0))
@@ -159,6 +166,18 @@ def test_an_alarm_comes_with_or_without_a_place() -> None:
     body = json.dumps({"device_id": 7, "location": DOCUMENT["location"] | {"alarm": "sos", "mock": True}}).encode()  # type: ignore[operator]
     message = decode("POST", "", "application/json", body, RECEIVED)
     assert (message.device, message.alarm, message.mocked, len(message.fixes)) == ("7", "sos", True, 1)
+    assert message.fixes[0].alarms == ("sos", "mocked")
+
+
+def test_a_position_the_phone_calls_simulated_is_kept_and_not_believed() -> None:
+    body = json.dumps({"device_id": "7", "location": DOCUMENT["location"] | {"mock": True}}).encode()  # type: ignore[operator]
+    (fix,) = decode("POST", "", "application/json", body, RECEIVED).fixes
+    assert (fix.lat, fix.valid, fix.alarms) == (30.27415, False, ("mocked",))
+
+
+def test_an_alarm_of_the_apps_own_making_is_no_alarm_of_ours() -> None:
+    assert form("id=1&lat=30&lon=120&alarm=alert+message").fixes[0].alarms == ()
+    assert form("id=1&lat=30&lon=120&alarm=sos").fixes[0].alarms == ("sos",)
 
 
 @pytest.mark.parametrize(

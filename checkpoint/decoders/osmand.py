@@ -16,21 +16,22 @@ in the query and nothing tells the two apart, so its speeds are read as half of 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
-from math import isfinite
+from datetime import datetime
 from typing import Any
 from urllib.parse import parse_qsl
 
 import msgspec
 
 from checkpoint.core.fixes import Fix
+from checkpoint.decoders import phones
 
 KMH_PER_KNOT = 1.852
 KMH_PER_MS = 3.6
 MAX_DEVICE_CHARS = 100
+SOS = "sos"
+# What a fix says of itself, by whether the driver calls for help and whether the phone calls the position simulated.
+_ALARMS = {(False, False): (), (True, False): (SOS,), (False, True): ("mocked",), (True, True): (SOS, "mocked")}
 MAX_PARAMETERS = 200
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_SECONDS_BELOW = 2**31  # a larger number counts milliseconds
 
 
 class MalformedMessage(ValueError):
@@ -41,8 +42,9 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
     """What a request said.
 
     `heartbeat` is set when there was no place in it; `at` is the device's own time then (None: it gave none). `alarm` is the
-    device's word for it (`sos`). `mocked` says that the phone's system called the position simulated. `trouble` is a
-    catalogue key of why something in it gave no fix: `time`, `place`, `unreadable`.
+    device's word for it (`sos`), also among the fix's alarms. A position that the phone's system calls simulated is `mocked`: it
+    is kept as one that the device itself calls invalid, with `mocked` among its alarms, so that it is seen and nothing is
+    judged by it. `trouble` is a catalogue key of why something in it gave no fix: `time`, `place`, `unreadable`.
     """
 
     device: str
@@ -81,17 +83,17 @@ def _parameters(text: str) -> dict[str, str]:
 
 def _form(said: Mapping[str, str], received_at: datetime) -> Message:
     device = _device(said.get("id") or said.get("deviceid"))
-    alarm, battery = said.get("alarm", "")[:200], _number(said.get("batt"))
+    alarm, battery = said.get("alarm", "")[:200], phones.number(said.get("batt"))
     at = trouble = None
     if said.get("timestamp"):
-        at = _time(said["timestamp"])
+        at = phones.instant(said["timestamp"])
         trouble = "time" if at is None else None
     lat, lon = said.get("lat"), said.get("lon")
     if lat is None and lon is None and "location" in said:
         lat, _, lon = said["location"].partition(",")
     if not lat and not lon:
         return Message(device=device, heartbeat=True, at=at, alarm=alarm, battery_percent=battery, trouble=trouble or "")
-    place = _place(lat, lon)
+    place = phones.place(lat, lon)
     if trouble or place is None:
         return Message(device=device, at=at, alarm=alarm, battery_percent=battery, trouble=trouble or "place")
     fix = Fix(
@@ -99,11 +101,12 @@ def _form(said: Mapping[str, str], received_at: datetime) -> Message:
         fixed_at=at or received_at,
         lat=place[0],
         lon=place[1],
-        accuracy_m=_positive(said.get("accuracy")),
-        speed_kmh=_speed(said.get("speed"), KMH_PER_KNOT),
-        course_deg=_course(said.get("bearing", said.get("heading"))),
-        altitude_m=_number(said.get("altitude")),
+        accuracy_m=phones.positive(said.get("accuracy")),
+        speed_kmh=phones.speed_kmh(said.get("speed"), KMH_PER_KNOT),
+        course_deg=phones.course_deg(said.get("bearing", said.get("heading"))),
+        altitude_m=phones.number(said.get("altitude")),
         valid=said.get("valid", "true").lower() in ("true", "1"),
+        alarms=_ALARMS[alarm == SOS, False],
     )
     return Message(device=device, fixes=(fix,), at=at, alarm=alarm, battery_percent=battery)
 
@@ -136,24 +139,25 @@ def _json(body: bytes, said: Mapping[str, str], received_at: datetime) -> Messag
 
 
 def _location(device: str, said: Mapping[str, Any], received_at: datetime) -> Message:
-    coords, battery, extras = (_part(said.get(key)) for key in ("coords", "battery", "extras"))
-    level = _positive(battery.get("level"))
-    alarm = said.get("alarm") or extras.get("alarm") or ""
+    coords, battery, extras = (phones.part(said.get(key)) for key in ("coords", "battery", "extras"))
+    level = phones.positive(battery.get("level"))
+    alarm = phones.text(said.get("alarm") or extras.get("alarm"))
+    mocked = said.get("mock") is True
     at = trouble = None
     if said.get("timestamp") is not None:
-        at = _time(said["timestamp"])
+        at = phones.instant(said["timestamp"])
         trouble = "time" if at is None else None
     rest = Message(
         device=device,
         at=at,
-        alarm=str(alarm)[:200],
+        alarm=alarm,
         battery_percent=round(level * 100, 1) if level is not None else None,
-        mocked=said.get("mock") is True,
+        mocked=mocked,
         trouble=trouble or "",
     )
     if coords.get("latitude") is None and coords.get("longitude") is None:
         return msgspec.structs.replace(rest, heartbeat=True)
-    place = _place(coords.get("latitude"), coords.get("longitude"))
+    place = phones.place(coords.get("latitude"), coords.get("longitude"))
     if trouble or place is None:
         return msgspec.structs.replace(rest, trouble=trouble or "place")
     fix = Fix(
@@ -161,16 +165,14 @@ def _location(device: str, said: Mapping[str, Any], received_at: datetime) -> Me
         fixed_at=at or received_at,
         lat=place[0],
         lon=place[1],
-        accuracy_m=_positive(coords.get("accuracy")),
-        speed_kmh=_speed(coords.get("speed"), KMH_PER_MS),
-        course_deg=_course(coords.get("heading")),
-        altitude_m=_number(coords.get("altitude")),
+        accuracy_m=phones.positive(coords.get("accuracy")),
+        speed_kmh=phones.speed_kmh(coords.get("speed"), KMH_PER_MS),
+        course_deg=phones.course_deg(coords.get("heading")),
+        altitude_m=phones.number(coords.get("altitude")),
+        valid=not mocked,
+        alarms=_ALARMS[alarm == SOS, mocked],
     )
     return msgspec.structs.replace(rest, fixes=(fix,))
-
-
-def _part(value: object) -> Mapping[str, Any]:
-    return value if isinstance(value, dict) else {}
 
 
 # -- single values -----------------------------------------------------------------------------------------------------
@@ -183,52 +185,3 @@ def _device(value: object) -> str:
     if len(named) > MAX_DEVICE_CHARS or not named.isprintable():
         raise MalformedMessage(f"a device identifier has 1 to {MAX_DEVICE_CHARS} printable characters: set it anew in the app")
     return named
-
-
-def _number(value: object) -> float | None:
-    """A finite number, or None for anything else."""
-    if isinstance(value, bool) or not isinstance(value, str | int | float):
-        return None
-    try:
-        number = float(value)
-    except (ValueError, OverflowError):
-        return None
-    return number if isfinite(number) else None
-
-
-def _positive(value: object) -> float | None:
-    """As `_number`; 0 and less are how devices say that they do not know."""
-    number = _number(value)
-    return number if number is not None and number > 0 else None
-
-
-def _speed(value: object, kmh: float) -> float | None:
-    number = _number(value)
-    return number * kmh if number is not None and number >= 0 else None
-
-
-def _course(value: object) -> float | None:
-    number = _number(value)
-    return number % 360 if number is not None and 0 <= number <= 360 else None
-
-
-def _place(lat: object, lon: object) -> tuple[float, float] | None:
-    y, x = _number(lat), _number(lon)
-    if y is None or x is None or not (-90 <= y <= 90 and -180 <= x <= 180):
-        return None
-    return y, x
-
-
-def _time(value: object) -> datetime | None:
-    """An instant from seconds, milliseconds or a date and time; None when it is none of them."""
-    number = _number(value)
-    try:
-        if number is not None:
-            return _EPOCH + timedelta(seconds=number if abs(number) < _SECONDS_BELOW else number / 1000)
-        text = str(value).strip()
-        if "T" in text:
-            text = text.replace(" ", "+")  # a zone's plus that was not escaped arrives as a blank
-        at = datetime.fromisoformat(text)
-        return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
-    except (ValueError, OverflowError):
-        return None

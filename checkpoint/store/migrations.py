@@ -446,6 +446,13 @@ MIGRATIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
                 last_at BIGINT NOT NULL)""",
         ),
     ),
+    (
+        "regions told to phones",
+        (
+            # What a phone was told of our stations, as JSON: region -> what it is called on the phone.
+            "ALTER TABLE trackers ADD COLUMN regions TEXT NOT NULL DEFAULT ''",
+        ),
+    ),
 )
 
 

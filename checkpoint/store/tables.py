@@ -106,6 +106,7 @@ class Trackers(Table):
     created_at = p.BigIntegerField()
     seen_at = p.BigIntegerField(null=True)
     revoked_at = p.BigIntegerField(null=True)
+    regions = p.TextField(default="")
 
 
 class Links(Table):

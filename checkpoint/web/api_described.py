@@ -25,9 +25,11 @@ from checkpoint.web import (
     webhooks_data,
 )
 from checkpoint.web.api_offices import PassesQuery, PassRead, PassRequestRead, RequestsQuery, ResultRead, ResultsQuery
+from checkpoint.web.api_owntracks import OwnTracksMessage
 from checkpoint.web.api_trucks import JourneyRead, JourneysQuery, WarningRead, WarningsQuery
 from checkpoint.web.board_data import Truck
 from checkpoint.web.paging import Page
+from checkpoint.web.regions import Asked
 from checkpoint.web.webhooks_data import DeliveryRead, WebhookRead
 
 # How a write is known again. `number`: by what it names itself, it may be sent again with or without a key; `key`: only by an
@@ -419,5 +421,14 @@ CALLS: tuple[Call, ...] = (
         lenient=True,
         answer=api_answers.PositionTaken,
         refused=_POSITIONS,
+    ),
+    Call(
+        key="positions.report-owntracks",
+        method="POST",
+        path="/api/v1/positions/owntracks",
+        body=OwnTracksMessage | list[OwnTracksMessage],
+        lenient=True,
+        answer=list[Asked],
+        refused=((401, "device-key"), (503, "busy")),
     ),
 )

@@ -83,7 +83,7 @@ def _take(house: House, message: osmand.Message, known: Known, received: bytes, 
     if not known.ours:
         raise Problem(404, "unknown-device")
     if message.trouble:
-        house.store.set_aside(f"device:{message.device}", received, f"position-{message.trouble}")
+        house.intake.keep_aside(message.device, received, f"position-{message.trouble}")
     vehicle = house.intake.vehicle_of(message.device, received_at)
     if message.alarm == "sos" and vehicle is not None:
         _call_help(house, message, vehicle, received, received_at)

@@ -28,6 +28,7 @@ from checkpoint.web.house import House
 from checkpoint.web.hub import Hub
 from checkpoint.web.meters import Meters
 from checkpoint.web.problems import Ours, Problem, on_http, on_problem
+from checkpoint.web.regions import Answers
 from checkpoint.web.routes import TABLE
 from checkpoint.web.throttle import Guessing, Throttle
 
@@ -95,4 +96,5 @@ def create_app(
     )
     app.router.redirect_slashes = False
     app.state.house = house
+    app.state.answers = Answers()
     return app

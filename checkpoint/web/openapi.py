@@ -161,7 +161,7 @@ def refusals(rule: Rule, call: Call) -> dict[int, list[str]]:
     """Every problem that a call may be answered with, by status: what its row of the table brings with it, and its own."""
     open_to_all, writes = ANYONE in rule.who, call.method not in SAFE
     found: list[tuple[int, str]] = []
-    if call.body is not None and not call.form:
+    if call.body is not None and not call.form and not call.lenient:
         found += [(400, "malformed"), (415, "not-json-type")]
     if call.query is not None and not call.lenient:
         found.append((400, "malformed"))

@@ -11,6 +11,7 @@ from checkpoint.web import (
     accounts,
     api_accounts,
     api_offices,
+    api_owntracks,
     api_pages,
     api_positions,
     api_records,
@@ -46,6 +47,7 @@ from checkpoint.web.static import ROUTES as STATIC
 TABLE: tuple[Rule, ...] = (
     *api_station.ROUTES,
     *api_positions.ROUTES,
+    *api_owntracks.ROUTES,
     *health.ROUTES,
     *STATIC,
     *sign_in.ROUTES,

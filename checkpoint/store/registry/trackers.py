@@ -17,13 +17,15 @@ from checkpoint.store.tables import Trackers
 
 
 class Tracker(msgspec.Struct, frozen=True, kw_only=True):
-    """A device by the name that the record knows; `keyed` when it shows a key of ours in place of that name."""
+    """A device by the name that the record knows; `keyed` when it shows a key of ours in place of that name. `regions` is what
+    its app was told of our stations, in the form of whoever told it; empty: nothing yet."""
 
     device: str
     keyed: bool
     created_at: datetime
     seen_at: datetime | None = None
     revoked_at: datetime | None = None
+    regions: str = ""
 
 
 class TrackersShelf(Shelf):
@@ -31,7 +33,7 @@ class TrackersShelf(Shelf):
 
     def add_tracker(self, device: str, key_hash: str) -> None:
         """A device with a key of ours; a new key for the same device takes the place of the last, and lets it in again."""
-        values = {"key_hash": key_hash, "revoked_at": None}
+        values = {"key_hash": key_hash, "revoked_at": None, "regions": ""}  # another app, perhaps: it is told all anew
         insert = Trackers.insert(device=device, created_at=self._micros(), **values)
         self._write(lambda: insert.on_conflict(conflict_target=[Trackers.device], update=values).execute(self._db))
 
@@ -54,6 +56,10 @@ class TrackersShelf(Shelf):
         insert = Trackers.insert(device=device, created_at=now, seen_at=now)
         self._write(lambda: insert.on_conflict(conflict_target=[Trackers.device], update={"seen_at": now}).execute(self._db))
 
+    def tell_tracker(self, device: str, regions: str) -> None:
+        """Keep what a device's app holds of our stations now."""
+        self._write(lambda: Trackers.update(regions=regions).where(Trackers.device == device).execute(self._db))
+
     def revoke_tracker(self, device: str) -> None:
         """Take no more positions of a device."""
         now = self._micros()
@@ -62,7 +68,7 @@ class TrackersShelf(Shelf):
         self._write(lambda: insert.on_conflict(conflict_target=[Trackers.device], update=values).execute(self._db))
 
     def _tracker(self, condition: str, value: str) -> Tracker | None:
-        columns = ("device", "key_hash", "created_at", "seen_at", "revoked_at")
+        columns = ("device", "key_hash", "created_at", "seen_at", "revoked_at", "regions")
         rows = self._db.rows(f"SELECT {', '.join(columns)} FROM trackers WHERE {condition}", (value,))
         return _tracker(dict(zip(columns, rows[0], strict=True))) if rows else None
 
@@ -74,4 +80,5 @@ def _tracker(row: dict[str, Any]) -> Tracker:
         created_at=instant(row["created_at"]),
         seen_at=instant(row["seen_at"]) if row["seen_at"] is not None else None,
         revoked_at=instant(row["revoked_at"]) if row["revoked_at"] is not None else None,
+        regions=row["regions"],
     )

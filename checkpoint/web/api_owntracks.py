@@ -1,0 +1,145 @@
+"""Positions from OwnTracks, over HTTP.
+
+The law of this file: as in `api_positions.py`, and stricter, since this app gives up on nothing: whoever shows the right key is
+answered 200 with a list, whatever was sent. Refused are wrong credentials (401: the app keeps what it has and tries again, so
+that nothing is lost once the right key is in it), too many of them from one address (429), and no room (503, 507). Who is
+there is told by HTTP Basic alone: `topic`, `tid` and the `X-Limit-` headers are claims.
+
+Of what an app says about regions that are no stations of ours, and about networks it sees, nothing is kept: that is its
+driver's own life.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+
+import msgspec
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response
+
+from checkpoint.core.fixes import Fix
+from checkpoint.decoders import owntracks
+from checkpoint.web import bounds
+from checkpoint.web.access import ANYONE, Rule
+from checkpoint.web.api import answer
+from checkpoint.web.api_positions import RETRY_S
+from checkpoint.web.devices import heard, known_as
+from checkpoint.web.house import House, house_of
+from checkpoint.web.limits import FIXES, UNBOUND
+from checkpoint.web.problems import Problem
+from checkpoint.web.regions import Answers, Asked, station_of, told_to, waypoints_of
+
+MESSAGE_BYTES = 1024 * 1024  # a card carries a picture, and a phone that is refused one sends nothing behind it
+
+
+class OwnTracksMessage(msgspec.Struct, frozen=True, kw_only=True):
+    """One message of the app, by its `_type`; a `transition` has `event` and `desc`. Others are taken too."""
+
+    type: str = msgspec.field(name="_type", default="")
+    lat: float = 0.0
+    lon: float = 0.0
+    tst: int = 0
+    acc: float = 0.0
+    vel: float = 0.0
+    cog: float = 0.0
+    alt: float = 0.0
+    batt: float = 0.0
+    event: str = ""
+    desc: str = ""
+    rid: str = ""
+
+
+async def take(request: Request) -> Response:
+    """One message of OwnTracks, or a list of them; answered with what the app is asked to do."""
+    house, received_at = house_of(request), house_of(request).now()
+    user, password = _shown(request)
+    device = await run_in_threadpool(_recognised, house, user, password)
+    if device is None:
+        bounds.spend(request, house.limits, UNBOUND, None)
+        raise Problem(401, "device-key", headers={"WWW-Authenticate": 'Basic realm="checkpoint", charset="UTF-8"'})
+    body = await request.body()
+    answers: Answers = request.app.state.answers
+
+    def work() -> list[Asked]:
+        heard(house, device, received_at)
+        messages = owntracks.decode(device, body)
+        _take(house, device, messages, body)
+        return _asked(house, answers, device, body, placed=any(m.fix is not None for m in messages))
+
+    return answer(await run_in_threadpool(work))
+
+
+def _shown(request: Request) -> tuple[str, str]:
+    """The name and the key of HTTP Basic; two empty texts for anything else."""
+    scheme, _, told = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "basic":
+        return "", ""
+    try:
+        user, _, password = base64.b64decode(told.strip(), validate=True).decode().partition(":")
+    except (binascii.Error, UnicodeDecodeError, ValueError):
+        return "", ""
+    return user, password.strip()
+
+
+def _recognised(house: House, user: str, password: str) -> str | None:
+    """The device whose name and key these are, or None."""
+    known = known_as(house, password) if password else None
+    if known is None or not known.keyed or known.revoked or known.device.lower() != user.strip().lower():
+        return None
+    return known.device
+
+
+def _take(house: House, device: str, messages: tuple[owntracks.Message, ...], body: bytes) -> None:
+    held = told_to(house.store.registry.tracker(device))
+    fixes: list[Fix] = []
+    troubles: set[str] = set()
+    for message in messages:
+        if message.trouble:
+            troubles.add(message.trouble)
+        if message.fix is None:
+            continue
+        station = station_of(held, message.rid, message.desc) if message.event else ""
+        if message.event and not station:
+            troubles.add("region")
+        else:
+            fixes.append(msgspec.structs.replace(message.fix, crossing=f"{message.event} {station}") if station else message.fix)
+    if fixes and house.intake.take_fixes(fixes).refused:
+        raise Problem(503, "busy", headers={"Retry-After": str(RETRY_S)})
+    for trouble in sorted(troubles):
+        # Words about private regions, and what nobody can open, are not kept: that they came is.
+        kept = trouble.encode() if trouble in ("region", "encrypted") else _without_networks(body)
+        house.intake.keep_aside(device, kept, f"position-{trouble}")
+
+
+def _without_networks(body: bytes) -> bytes:
+    """A message without the names of the networks that the phone sees."""
+    try:
+        document = msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return body
+    for each in document if isinstance(document, list) else [document]:
+        if isinstance(each, dict):
+            each.pop("SSID", None)
+            each.pop("BSSID", None)
+    return msgspec.json.encode(document)
+
+
+def _asked(house: House, answers: Answers, device: str, body: bytes, *, placed: bool) -> list[Asked]:
+    """What the app is asked to do under a pass: our stations as regions; where it is, when it lives and does not say."""
+    now = house.now()
+    vehicle = house.intake.vehicle_of(device, now)
+    look = house.watch.look(vehicle) if vehicle is not None else None
+    if look is None:
+        return []
+    view = look.view
+    loop = view.loop if view.pass_ is not None else None
+    found = answers.to(house, device, waypoints_of(loop) if loop is not None else (), body)
+    last = view.track.last.fixed_at if view.track is not None and view.track.last is not None else None
+    if loop is not None and not placed and answers.wants_position(device, last, now):
+        found.append(Asked(type="cmd", action="reportLocation"))
+    return found
+
+
+ROUTES = (Rule("/api/v1/positions/owntracks", ("POST",), take, (ANYONE,), body_bytes=MESSAGE_BYTES, rate=FIXES),)
