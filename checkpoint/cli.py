@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 _KEYS = ("issuer", "kiosk", "encryption")
 DONE, NO, ASKED_WRONGLY, IN_THE_WAY = range(4)
+FORMATS = ("jt808", "osmand")  # as in `checkpoint.shell.decode`, which is read only when it is asked for
 _DATUMS: dict[str, Datum] = {"wgs84": "WGS-84", "gcj02": "GCJ-02"}
 Command = Callable[[argparse.Namespace, Texts], int]
 
@@ -102,6 +103,9 @@ def parser(t: Texts) -> argparse.ArgumentParser:
     line = add("loop line", loop_line, loops)
     line.add_argument("file", type=Path, metavar="FILE.gpx", help=t("cli.help.gpx-file"))
     line.add_argument("--datum", choices=tuple(_DATUMS), default="wgs84", help=t("cli.help.datum"))
+    decode = add("decode", _in_shell("decode", "decoded"))
+    decode.add_argument("format", choices=FORMATS, help=t("cli.help.decode-format"))
+    decode.add_argument("file", nargs="?", type=Path, metavar="FILE", help=t("cli.help.decode-file"))
     kiosks = group("kiosk")
     retention = add("retention", _in_shell("retention", "swept"))
     retention.add_argument("--dry-run", action="store_true", help=t("cli.help.dry-run"))
