@@ -15,6 +15,7 @@ from getpass import getpass
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
 import msgspec
 
@@ -106,6 +107,13 @@ def parser(t: Texts) -> argparse.ArgumentParser:
     decode = add("decode", _in_shell("decode", "decoded"))
     decode.add_argument("format", choices=FORMATS, help=t("cli.help.decode-format"))
     decode.add_argument("file", nargs="?", type=Path, metavar="FILE", help=t("cli.help.decode-file"))
+    replayed = add("replay", _in_shell("replay", "replay"))
+    replayed.add_argument("--loop", type=Path, required=True, metavar="LOOP.json", help=t("cli.help.loop-file"))
+    other = replayed.add_mutually_exclusive_group()
+    other.add_argument("--policy", type=Path, metavar="OTHER.json", help=t("cli.help.other-policy"))
+    other.add_argument("--against", type=Path, metavar="OTHER_LOOP.json", help=t("cli.help.other-loop"))
+    replayed.add_argument("--json", action="store_true", help=t("cli.help.json"))
+    _track_options(replayed, t)
     kiosks = group("kiosk")
     retention = add("retention", _in_shell("retention", "swept"))
     retention.add_argument("--dry-run", action="store_true", help=t("cli.help.dry-run"))
@@ -160,6 +168,19 @@ def _fleet_options(parser: argparse.ArgumentParser, t: Texts) -> None:
 def _talk_options(parser: argparse.ArgumentParser, t: Texts) -> None:
     parser.add_argument("--server", metavar="URL", help=t("cli.help.server"))
     parser.add_argument("--password", help=t("cli.help.password"))
+
+
+def _track_options(parser: argparse.ArgumentParser, t: Texts) -> None:
+    parser.add_argument("tracks", nargs="+", type=Path, metavar="TRACK", help=t("cli.help.tracks"))
+    parser.add_argument("--datum", choices=tuple(_DATUMS), default="wgs84", help=t("cli.help.datum"))
+    parser.add_argument("--zone", type=_zone, metavar="ZONE", help=t("cli.help.zone"))
+
+
+def _zone(text: str) -> ZoneInfo:
+    try:
+        return ZoneInfo(text)
+    except (KeyError, OSError):
+        raise ValueError(text) from None
 
 
 def _count(text: str) -> int:

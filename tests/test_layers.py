@@ -50,6 +50,7 @@ HOUSE: dict[str, set[str]] = {
     "checkpoint.chores": {"checkpoint.store"},
     "checkpoint.retention": {"checkpoint.chores", "checkpoint.core", "checkpoint.store", "checkpoint.telling"},
     "checkpoint.hindsight": {"checkpoint.core"},
+    "checkpoint.replay": {"checkpoint.core", "checkpoint.hindsight", "checkpoint.telling"},
     "checkpoint.watch": {"checkpoint.core", "checkpoint.hindsight", "checkpoint.store", "checkpoint.telling"},
     "checkpoint.backup": {
         "checkpoint.backup", "checkpoint.chores", "checkpoint.config", "checkpoint.core", "checkpoint.headroom",

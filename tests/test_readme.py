@@ -36,6 +36,12 @@ ELSEWHERE = {
 GPX = """<?xml version="1.0"?><gpx version="1.1" creator="test" xmlns="http://www.topografix.com/GPX/1/1"><trk><trkseg>
 <trkpt lat="27.98" lon="120.58"/><trkpt lat="27.99" lon="120.59"/><trkpt lat="28.00" lon="120.61"/></trkseg></trk></gpx>"""
 
+CSV = """time,lat,lon,speed,course,accuracy
+2022-04-20T08:00:00+08:00,27.9800,120.5800,36,40,6
+2022-04-20T08:02:00+08:00,27.9900,120.5900,36,40,6
+2022-04-20T08:04:00+08:00,28.0000,120.6100,36,40,6
+"""
+
 
 def _rows(heading: str) -> set[str]:
     """The names in the first column of the table under a heading."""
@@ -157,6 +163,8 @@ def test_every_command_that_can_run_here_runs(line: str, server: Served, tmp_pat
     for name in ("checkpoint", "tests"):
         (tmp_path / name).symlink_to(ROOT / name)
     (tmp_path / "drive.gpx").write_text(GPX)
+    (tmp_path / "drive.csv").write_text(CSV)
+    (tmp_path / "other.json").write_text('{"half_width_m": 100}')
     command = shlex.split(line)
     if command[-1] == "TOKEN":
         token = _said(["checkpoint", "kiosk", "token", "ouhai-sampling"], server, tmp_path)

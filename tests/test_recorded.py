@@ -18,6 +18,8 @@ from checkpoint.decoders import recorded
 from checkpoint.decoders.recorded import Drive, MalformedTrack, decode, fixes_of
 from checkpoint.decoders.recorded.times import NotATime, ZoneWanted, instant
 from checkpoint.ui import LANGUAGES, texts
+from tests.fuzzing import TOKENS, assault
+from tests.seeds import rounds, seeds
 
 TRACES = Path(__file__).resolve().parents[2] / "shared" / "traces"
 captured = pytest.mark.skipif(not TRACES.is_dir(), reason="the captured traces are not here")
@@ -230,3 +232,28 @@ _json = st.recursive(
 def test_any_json_is_a_recording_or_a_named_error(found: object) -> None:
     with suppress(MalformedTrack):
         assert decode(json.dumps(found).encode()).drives
+
+
+CORPUS = (
+    b"time,lat,lon,speed\n2022-04-20T08:00:00+08:00,28,120.5,36\n2022-04-20T08:00:10+08:00,28.1,120.5,36\n",
+    "时间;纬度;经度\n2022-04-20 08:00:00;28,0;120,5\n1650412800;28,1;120,6\n".encode("gb18030"),
+    b'[{"point":"POINT(11.5 48.1)","time":"2014-09-10 06:54:07+0200","id":"1"},{"lat":1,"lon":2,"ts":1650412800}]',
+    line({"coordTimes": TIMES, "name": "d"}),
+    b'{"type":"FeatureCollection","features":[{"type":"Feature","geometry":{"type":"Point","coordinates":[1,2]},'
+    b'"properties":{"time":1650412800}}]}',
+    b'<gpx version="1.1" creator="t" xmlns="http://www.topografix.com/GPX/1/1"><trk><trkseg><trkpt lat="28" lon="120">'
+    b"<time>2022-04-20T00:00:00Z</time></trkpt></trkseg></trk></gpx>",
+)
+
+
+@pytest.mark.parametrize("seed", seeds(1))
+def test_nearly_right_files_are_recordings_or_named_errors_and_cost_in_proportion(seed: int) -> None:
+    def read(data: bytes) -> object:
+        return decode(data, zone=SHANGHAI)
+
+    # Every place names its fields, and XML and JSON unfold to many small objects.
+    count = rounds(300, soak=5000)
+    taken = assault(
+        read, CORPUS, named=(MalformedTrack,), seed=seed, count=count, out_per_byte=200, memory_per_byte=3000, tokens=TOKENS
+    )
+    assert taken > count / 100
