@@ -10,7 +10,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from checkpoint.core import datum
@@ -228,6 +228,7 @@ _json = st.recursive(
 )
 
 
+@settings(max_examples=300)
 @given(_json)
 def test_any_json_is_a_recording_or_a_named_error(found: object) -> None:
     with suppress(MalformedTrack):

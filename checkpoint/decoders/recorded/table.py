@@ -173,7 +173,7 @@ class _Row:
 
     def where(self) -> tuple[float, float] | None:
         """Longitude and latitude; None when the row states no place."""
-        if (point := self.text("point")) and not self.text("lat"):
+        if (point := self.text("point")) and not (self.text("lat") and self.text("lon")):
             found = _POINT.fullmatch(point)
             if found is None:
                 raise MalformedTrack("value", line=self.line, column=self._columns["point"][0], value=point[:60])
@@ -186,7 +186,7 @@ class _Row:
     def _degrees(self, kind: str, text: str) -> float:
         value = self._float(text)
         if value is None:
-            raise MalformedTrack("value", line=self.line, column=self._columns[kind][0], value=text[:60])
+            raise MalformedTrack("value", line=self.line, column=self._columns.get(kind, (kind, ""))[0], value=text[:60])
         return value
 
     def _float(self, text: str) -> float | None:
