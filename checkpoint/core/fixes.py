@@ -112,7 +112,8 @@ class TrackReading(msgspec.Struct, frozen=True, kw_only=True):
     `leg` (both None until the direction is known), `off_m` how far off its middle the last believed fix was, `station`
     the station it is in. `interval_s` is the device's own rhythm. `at_rest_since` is set while the truck stands;
     `driving_since` is the start of the driving that no break of lawful length has interrupted, `driven_s` the seconds
-    at the wheel since then. `place` says which of the three it is now: on the loop, off it, or unknown. `alarms` and
+    at the wheel since then. `place` says which of the three it is now: on the loop, off it, or unknown. `pace` is how
+    many times the planned time it has needed of late, `pace_s` the planned seconds that this rests on. `alarms` and
     `crossings` are what the devices themselves said, the latest of them, in order of time: evidence beside ours.
     """
 
@@ -130,5 +131,7 @@ class TrackReading(msgspec.Struct, frozen=True, kw_only=True):
     visits: tuple[TrackVisit, ...] = ()
     episodes: tuple[Episode, ...] = ()
     fixes_count: int = 0
+    pace: float = 1.0
+    pace_s: float = 0.0
     alarms: tuple[DeviceAlarm, ...] = ()
     crossings: tuple[Crossing, ...] = ()

@@ -19,6 +19,7 @@ from checkpoint.core import geo
 from checkpoint.core.episodes import OffLoop, Step, Unknown, WrongWay
 from checkpoint.core.fixes import Episode, Fix, TrackReading, TrackVisit
 from checkpoint.core.loop import LEGS, Leg
+from checkpoint.core.pace import Pace
 from checkpoint.core.rests import Rest
 from checkpoint.core.said import Said
 from checkpoint.core.shift import DatumSuspect
@@ -100,6 +101,7 @@ class Follower:
         self._datum = DatumSuspect()
         self._rest = Rest(policy)
         self._said = Said()
+        self._pace = Pace()
 
     def fork(self) -> Follower:
         """A copy to read on from."""
@@ -109,6 +111,7 @@ class Follower:
         twin._rhythm = dict(self._rhythm)
         twin._off, twin._wrong, twin._unknown = self._off.fork(), self._wrong.fork(), self._unknown.fork()
         twin._datum, twin._rest, twin._said = self._datum.fork(), self._rest.fork(), self._said.fork()
+        twin._pace = self._pace.fork()
         return twin
 
     def forget(self, before: datetime) -> None:
@@ -393,6 +396,7 @@ class Follower:
         self._close(self._off.step(step))
         self._close(self._wrong.step(step))
         self._close(self._rest.step(step))
+        self._pace.step(step, self.ways.loop)
 
     def _close(self, episode: Episode | None) -> None:
         if episode is not None:
@@ -420,6 +424,8 @@ class Follower:
             visits=tuple(sorted((*self.visits, *self._open_visits()), key=lambda v: (v.since, v.station))),
             episodes=tuple(sorted((*self.episodes, *under_way), key=lambda e: (e.since, e.kind))),
             fixes_count=self.count,
+            pace=round(self._pace.times, 4),
+            pace_s=round(self._pace.seen_s, 1),
             alarms=self._said.alarms(),
             crossings=self._said.crossings,
         )

@@ -156,6 +156,7 @@ class Policy(_Part, frozen=True):
     not_departed_s: int = 30 * 60
     rest_s: int = 24 * 3600
     cruise_kmh: float = 70.0
+    town_kmh: float = 40.0
     late_slack_s: int = 30 * 60
     hours_without_rest_s: int = 16 * 3600
     # answering a warning, from when it was told or changed its colour; the domain gives no numbers, these are ours

@@ -8,7 +8,6 @@ source: domain 6; domain 5, release: antigen negative with a PCR on its way
 2022-04-22 07:16:00  at sampling: A1 reads negative
 2022-04-22 08:30:00  at depot: loaded 40 parcels, seal A1
 2022-04-22 08:50:00  at depot: scanned out
-2022-04-22 08:51:00  drives from km 1 to km 45 outbound, at 60 km/h
-2022-04-22 09:36:00  drives from km 52 to km 70 outbound, at 60 km/h
+2022-04-22 08:51:00  drives from km 1 to km 70 outbound, at 70 km/h
 2022-04-22 09:37:00  expect test-runs-out of wang for the driver
 2022-04-22 09:41:00  expect no test-runs-out; pcr of wang does not count

@@ -180,6 +180,7 @@ def test_runs_out(view: View, now: datetime) -> Iterator[Finding | datetime]:
         if until is None or until > nearest.eta:
             if until is not None:
                 yield until - (nearest.eta - now)
+                yield until
             continue
         sampling = [a.station.id for a in stations if "sampling" in a.station.services]
         yield _for_driver(

@@ -15,7 +15,7 @@ from checkpoint.core import passes
 from checkpoint.core.facts import Cited, StrangerSeen, Word
 from checkpoint.core.journey import View
 from checkpoint.core.loop import Leg, Loop, Policy, Stop
-from checkpoint.core.rules.ahead import place_on_line, stop_of, travel_time
+from checkpoint.core.rules.ahead import place_on_line, planned, stop_of
 from checkpoint.core.rules.common import cite_swab, must_be_answered, seconds
 from checkpoint.core.rules.movement import KINDS as DEPARTURES
 from checkpoint.core.sampling import Evidence, Standing, as_of, bearing, counts_until, standing, with_bad_news
@@ -341,7 +341,7 @@ def _next_place(view: View, gate: Gate, now: datetime) -> dict[str, Value]:
     if not stops:
         return {}
     must = next((s for s in stops if leg in s.station.required_on), stops[-1])
-    return {"station": must.station.id, "eta": now + travel_time(must.along_m - along_m, view.policy)}
+    return {"station": must.station.id, "eta": now + planned(view.loop, leg, along_m, must.along_m)}
 
 
 def _sampling_place(view: View, station: str) -> str:

@@ -15,8 +15,8 @@ import msgspec
 from checkpoint.core import geo
 from checkpoint.core.facts import CheckedIn, Cited, Colour, Entered, Fact, Left, Loaded, Scanned
 from checkpoint.core.journey import Journey, Stay, View, closes_at
-from checkpoint.core.loop import Policy, Station
-from checkpoint.core.rules.ahead import stop_of, travel_time
+from checkpoint.core.loop import LEGS, Policy, Station
+from checkpoint.core.rules.ahead import planned, stop_of
 from checkpoint.core.rules.common import SECOND, cite, closed_by, event, seconds, under_way
 from checkpoint.core.rules.terminal import on_departure
 from checkpoint.core.track import Episode, TrackReading
@@ -339,9 +339,10 @@ def late(view: View, now: datetime) -> Iterator[Finding | datetime]:
         loop = view.loop_at(journey.opened_at)
         if loop is None:
             continue
-        for begin, end, leg in ((loop.origin, loop.destination, "outbound"), (loop.destination, loop.origin, "inbound")):
+        for leg in LEGS:
+            begin, end = (loop.origin, loop.destination) if leg == "outbound" else (loop.destination, loop.origin)
             started = next((f for f in journey.facts if f.station == begin and isinstance(f.what, Left)), None)
-            target = stop_of(loop, "outbound" if leg == "outbound" else "inbound", end)
+            target = stop_of(loop, leg, end)
             if started is None or target is None:
                 continue
             arrivals = [at for at, station in _arrivals(view, journey) if station == end and at > started.at]
@@ -350,7 +351,7 @@ def late(view: View, now: datetime) -> Iterator[Finding | datetime]:
             for stay in journey.stays:
                 if stay.since >= started.at:
                     rested += (stay.until or arrived or now) - stay.since
-            due = started.at + travel_time(target.along_m, loop.policy) + rested + seconds(loop.policy.late_slack_s)
+            due = started.at + planned(loop, leg, 0.0, target.along_m) + rested + seconds(loop.policy.late_slack_s)
             resting = any(s.until is None and s.since >= started.at for s in journey.stays)
             ended = arrived or closed_by(journey, now)
             if (ended or now) > due and not (resting and arrived is None):
