@@ -58,6 +58,10 @@ HOUSE: dict[str, set[str]] = {
     },
     "checkpoint.messages": {"checkpoint.core", "checkpoint.messages", "checkpoint.store", "checkpoint.version", "httpx"},
     # the edge
+    "checkpoint.gateway": {
+        "checkpoint.core", "checkpoint.decoders", "checkpoint.gateway", "checkpoint.intake", "checkpoint.store",
+        "checkpoint.watch",
+    },
     "checkpoint.web": {
         "checkpoint.bindings", "checkpoint.chores", "checkpoint.config", "checkpoint.headers", "checkpoint.core",
         "checkpoint.decoders", "checkpoint.store", "checkpoint.ui",
@@ -85,8 +89,8 @@ HOUSE: dict[str, set[str]] = {
     },
     "checkpoint.demo": {"checkpoint", "httpx"},
     "checkpoint.simulator": {
-        "checkpoint.config", "checkpoint.core", "checkpoint.demo", "checkpoint.simulator", "checkpoint.ui", "kiosk",
-        "httpx", "cryptography",
+        "checkpoint.config", "checkpoint.core", "checkpoint.decoders", "checkpoint.demo", "checkpoint.simulator", "checkpoint.ui",
+        "kiosk", "httpx", "cryptography",
     },
 }  # fmt: skip
 

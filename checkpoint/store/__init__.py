@@ -544,6 +544,10 @@ class Store:
         """The fixes of a vehicle from `since` on and before `until`, in the order of time."""
         return self._positions.of(vehicle, since, until)
 
+    def positions_around(self, vehicle: str, device: str, at: datetime) -> tuple[Fix | None, Fix | None]:
+        """The fixes of a vehicle's device right before an instant and right after it; None where there is none."""
+        return self._positions.around(vehicle, device, at)
+
     def positions_after(self, number: int, limit: int) -> list[Arrived]:
         """The fixes that came after a number, in the order of arrival."""
         return self._positions.after(number, limit)

@@ -95,6 +95,18 @@ class Positions:
         )
         return [_fix(row) for row in rows]
 
+    def around(self, vehicle: str, device: str, at: datetime) -> tuple[Fix | None, Fix | None]:
+        """The fixes of a device right before an instant and right after it."""
+        found = []
+        for sign, order in (("<", "DESC"), (">", "ASC")):
+            rows = self._db.rows(
+                f"SELECT {_COLUMNS} FROM positions WHERE vehicle = ? AND device = ? AND fixed_at {sign} ?"
+                f" ORDER BY fixed_at {order} LIMIT 1",
+                (vehicle, device, micros(at)),
+            )
+            found.append(_fix(rows[0]) if rows else None)
+        return found[0], found[1]
+
     def after(self, number: int, limit: int) -> list[Arrived]:
         """The fixes that came after a number, in the order of arrival."""
         rows = self._db.rows(

@@ -1,0 +1,133 @@
+"""What many terminals send, kept in shared commits.
+
+The law of this file: one batch is on its way to the disk at a time, and all that came meanwhile is the next. Each connection
+hands in one piece and waits for it before it reads on, so what waits is bounded by the number of connections. A piece is
+`True` when it is durable, with the calls for help in it; whatever else happens, its terminal hears nothing and sends it again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
+from contextlib import suppress
+from datetime import datetime
+from typing import NamedTuple
+
+from checkpoint.core.fixes import Fix
+from checkpoint.gateway.calls import EMERGENCY, Calls
+from checkpoint.intake import MOST_UNUSABLE, Intake
+from checkpoint.store import StorageFailed, StorageFull, Store
+
+log = logging.getLogger(__name__)
+MOST_FIXES = 2_000
+
+
+class Unread(NamedTuple):
+    """A position that could not be used, as it came; `emergency`: the driver called for help in it."""
+
+    raw: bytes
+    why: str
+    emergency: bool = False
+
+
+class Piece(NamedTuple):
+    """What one connection hands in at once: fixes of one device, and what could not be used. `proved`: the device has shown its
+    code; what one says that has not is kept apart for good."""
+
+    device: str
+    fixes: Sequence[Fix]
+    unread: Sequence[Unread] = ()
+    proved: bool = True
+
+
+class Keeping:
+    """Gathers pieces, and keeps them. `run` is its one task, on the gateway's loop; the work is done in `thread`."""
+
+    def __init__(self, store: Store, intake: Intake, now: Callable[[], datetime], thread: Executor) -> None:
+        self._store, self._intake, self._now, self._thread = store, intake, now, thread
+        self._calls = Calls(store, intake, now)
+        self._queue: asyncio.Queue[tuple[Piece, asyncio.Future[bool]]] = asyncio.Queue()
+
+    async def take(self, piece: Piece) -> bool:
+        """Whether a piece is held."""
+        kept: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        self._queue.put_nowait((piece, kept))
+        return await kept
+
+    async def run(self) -> None:
+        """Keep what comes, until cancelled."""
+        loop = asyncio.get_running_loop()
+        while True:
+            group = [await self._queue.get()]
+            count = len(group[0][0].fixes)
+            while count < MOST_FIXES and not self._queue.empty():
+                group.append(self._queue.get_nowait())
+                count += len(group[-1][0].fixes)
+            try:
+                held = await loop.run_in_executor(self._thread, self._keep, [piece for piece, _ in group])
+            except Exception:
+                # We failed: said loudly; nobody in it is told that it is held.
+                log.exception("positions of terminals could not be kept")
+                held = [False] * len(group)
+            for (_, kept), well in zip(group, held, strict=True):
+                if not kept.done():
+                    kept.set_result(well)
+
+    # -- in the thread ----------------------------------------------------------------------------------------------------
+
+    def _keep(self, pieces: list[Piece]) -> list[bool]:
+        proved = [piece for piece in pieces if piece.proved]
+        held = self._together(proved)
+        return [held[id(piece)] if piece.proved else self._apart(piece) for piece in pieces]
+
+    def _together(self, pieces: list[Piece]) -> dict[int, bool]:
+        """All in one commit. Where one has no room, each for itself: the others shall not wait for it."""
+        try:
+            taken = self._intake.take_fixes([fix for piece in pieces for fix in piece.fixes])
+        except StorageFull:
+            # There is no room for where a truck is; for a driver who calls for help there is.
+            for piece in pieces:
+                with suppress(StorageFailed):
+                    self._help(piece)
+            return {id(piece): False for piece in pieces}
+        except StorageFailed as error:
+            log.warning("positions of terminals are not taken in: %s", error)
+            return {id(piece): False for piece in pieces}
+        if taken.refused and len(pieces) > 1:
+            return {id(piece): well for piece in pieces for well in self._together([piece]).values()}
+        well = not taken.refused
+        return {id(piece): well and self._rest(piece) for piece in pieces}
+
+    def _rest(self, piece: Piece) -> bool:
+        """What belongs to a piece beside its fixes."""
+        if not piece.unread and not any(fix.alarms for fix in piece.fixes):
+            return True
+        try:
+            self._help(piece)
+            source = f"device:{piece.device}"
+            for unread in piece.unread:
+                # A broken device sends for ever: what it sent first is enough to see what it does.
+                if len(self._store.aside(MOST_UNUSABLE, source=source)) < MOST_UNUSABLE:
+                    self._store.set_aside(source, unread.raw, unread.why)
+        except StorageFailed as error:
+            log.warning("what terminals sent is not set aside: %s", error)
+            return False
+        return True
+
+    def _help(self, piece: Piece) -> None:
+        if any(EMERGENCY in fix.alarms for fix in piece.fixes):
+            self._calls.hear(piece.fixes)
+        for unread in piece.unread:
+            if unread.emergency:
+                self._calls.hear_without_place(piece.device, unread.raw)
+
+    def _apart(self, piece: Piece) -> bool:
+        """Of a number that has not proved itself: kept apart, shown, and never laid to a vehicle."""
+        try:
+            self._store.headroom.ask("positions")
+            kept = self._store.add_strangers([(fix, "unproved") for fix in piece.fixes])
+        except StorageFailed:
+            return False
+        return all(kept)

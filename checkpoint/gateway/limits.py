@@ -1,0 +1,34 @@
+"""What a peer may cost, in one place. Seconds, bytes, connections."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    """`most` connections in all; `each` of one address that have not proved themselves, and `strangers` such in all.
+
+    `prove_s`: to prove itself. `idle_s`: the shortest and the longest silence after which a terminal is taken for gone; between
+    them it is three of its own longest pauses. `read_bytes` are read at once and then dealt with before more is read;
+    `reply_bytes` of our answers may wait for a peer that does not take them. `bad_frames`: in a row. `guesses`: wrong codes on
+    one connection. `unproved`: messages of one that has not proved itself. `ask_s`: what is missing of a message in fragments
+    is asked for after it, at most `asks` times.
+    """
+
+    most: int = 4000
+    each: int = 50
+    strangers: int = 1000
+    prove_s: float = 60.0
+    idle_s: tuple[float, float] = (180.0, 1800.0)
+    read_bytes: int = 4096
+    reply_bytes: int = 64 * 1024
+    bad_frames: int = 20
+    guesses: int = 3
+    unproved: int = 20
+    ask_s: float = 5.0
+    asks: int = 3
+    answer_s: float = 30.0
+    sweep_s: float = 1.0
+    note_s: float = 30.0
+    orders_s: float = 60.0
