@@ -101,7 +101,7 @@ def test_nothing_said_before_the_proof_is_laid_to_a_vehicle(store: Store, clock:
     assert seconds(store) == [30]
     assert {(s.device, s.why) for s in store.strangers()} == {(DEVICE, "unproved")}
     assert len(store.strangers()) == 3
-    store.adopt(DEVICE, PLATE, T0)
+    store.adopt(DEVICE, lambda _: PLATE)
     assert seconds(store) == [30], "not even when the device is bound anew"
 
 
