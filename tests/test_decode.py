@@ -16,7 +16,9 @@ from checkpoint import cli
 from checkpoint.cli import main
 from checkpoint.shell import decode
 from checkpoint.ui import texts
-from tests.terminals import Terminal, place
+from tests.fuzzing import assault
+from tests.seeds import rounds, seeds
+from tests.terminals import EDITIONS, Terminal, place
 from tests.test_jt808 import captured
 
 AT = datetime(2026, 5, 3, 2, 0, tzinfo=UTC)
@@ -226,6 +228,7 @@ def test_a_message_without_a_time_counts_from_when_it_came(decoded: Any) -> None
         ('{"headers": 1}', "request"),
         ('{"url": "http://[1"}', "request"),
         ("[" * 2_000, "request"),
+        (request(received_at="0001-01-01T00:00:00+14:00"), "request"),
         (b"\xff\xfe", "request"),
         (b'{"url": "' + b"x" * decode.LINE_BYTES + b'"}', "long"),
         (request(url="/?lat=1&lon=2"), "no-device"),
@@ -238,6 +241,30 @@ def test_a_request_that_cannot_be_read_is_named_and_stops_nothing(decoded: Any, 
     said = decoded("osmand", line, request(url="/?id=1&lat=9&lon=2"))
     assert [each["error"] and each["error"]["name"] for each in said] == [name, None]
     assert said.code == 1
+
+
+CORPUS = {
+    "jt808": [wire(Terminal(edition=edition).resend([place(AT, 28, 120)] * 3)).encode() for edition in EDITIONS]
+    + [wire(Terminal().register() + Terminal().locate(place(AT, 28, 120, items={0xEB: b"x" * 9}))).encode()],
+    "osmand": [
+        request(url="/?id=7&lat=30.5&lon=120.25&timestamp=1767225600&alarm=sos").encode(),
+        request(body="id=7&lat=30.5&lon=120.25&timestamp=2026-01-01T00:00:00Z").encode(),
+        request(body={"device_id": "7", "location": {"coords": {"latitude": 1, "longitude": 2}}}).encode(),
+        request(body='{"device_id": "7", "location": [{}]}', headers={"content-type": "application/json"}).encode(),
+    ],
+}
+
+
+@pytest.mark.parametrize("form", sorted(decode.FORMATS))
+@pytest.mark.parametrize("seed", seeds(1))
+def test_no_line_at_all_ends_the_command(form: str, seed: int) -> None:
+    def read(line: bytes) -> object:
+        found = decode.FORMATS[form](line.decode("utf-8", "replace"), AT)
+        assert json.loads(decode._printed(found, texts("en"))).keys() == KEYS
+        return found
+
+    corpus = CORPUS.get(form, CORPUS["osmand"])
+    assert assault(read, corpus, named=(), seed=seed, count=rounds(1_000, soak=20_000)) == rounds(1_000, soak=20_000)
 
 
 # -- the command ------------------------------------------------------------------------------------------------------------

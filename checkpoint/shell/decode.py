@@ -211,12 +211,12 @@ def request_line(read: Callable[[Request, datetime], Read]) -> Callable[[str, da
     def line_read(line: str, now: datetime) -> Read:
         try:
             asked = msgspec.json.decode(line, type=Request)
-            query = asked.query
-        except (msgspec.MsgspecError, ValueError, RecursionError):
+            urlsplit(asked.url)
+            at = asked.received_at or now
+            at = at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+        except (msgspec.MsgspecError, ValueError, OverflowError, RecursionError):
             return Read(error="request")
-        del query  # an address that is none is found here
-        at = asked.received_at or now
-        return read(asked, at.replace(tzinfo=UTC) if at.tzinfo is None else at)
+        return read(asked, at)
 
     return line_read
 

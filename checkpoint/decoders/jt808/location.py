@@ -35,6 +35,7 @@ _CHINA = timedelta(hours=8)
 _PLACE = Struct(">IIIIhHH")
 _TIME_AT, _ITEMS_AT = 22, 28
 _WORD = Struct(">H")
+_DIGITS = {tens << 4 | ones: tens * 10 + ones for tens in range(10) for ones in range(10)}  # a byte of BCD
 
 
 def _tenths(content: bytes) -> float:
@@ -207,11 +208,8 @@ def _items(body: bytes) -> tuple[tuple[tuple[int, bytes], ...], bool]:
 
 def _time(bcd: bytes) -> datetime | None:
     """An instant from YYMMDDhhmmss of GMT+8; None when there is no such date or it has other digits than 0 to 9."""
-    digits = bcd.hex()
-    if not digits.isdecimal():
-        return None
-    year, month, day, hour, minute, second = (int(digits[at : at + 2]) for at in range(0, 12, 2))
     try:
+        year, month, day, hour, minute, second = map(_DIGITS.__getitem__, bcd)
         return datetime(2000 + year, month, day, hour, minute, second, tzinfo=UTC) - _CHINA
-    except ValueError:
+    except (KeyError, ValueError):
         return None
