@@ -21,7 +21,6 @@ from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
-from functools import partial
 from time import monotonic
 from typing import Any
 
@@ -46,6 +45,7 @@ from checkpoint.core.journey import View, WarningState, view_of
 from checkpoint.core.loop import Loop, Loops
 from checkpoint.core.track import Track, TrackReading
 from checkpoint.core.verdict import Finding, Judgement
+from checkpoint.readings import Readings
 from checkpoint.store import SERVER, Concern, Outrun, Recorded, StorageFailed, Store
 from checkpoint.store.signals import LOST
 from checkpoint.telling import tell
@@ -62,6 +62,10 @@ LOOK_EVERY_S = 5.0
 ROUND_EVERY_S = 0.25
 # How long a stop waits for the vehicle under the eye. Judging one takes milliseconds.
 STOP_S = 10.0
+# How long tracks are read from the store in one round, before what is new is looked at again.
+READING_S = 2.0
+# How long a stop may put tracks by.
+KEEPING_S = 3.0
 TRY_AGAIN = timedelta(seconds=60)
 # How far the clocks of processes that share a record may be apart.
 CLOCKS_DIFFER = timedelta(minutes=2)
@@ -81,13 +85,14 @@ class Look(msgspec.Struct, frozen=True, kw_only=True):
 
 class Pulse(msgspec.Struct, frozen=True, kw_only=True):
     """How the watch does: whether it runs, seconds since its last good round (or since it began), how many rounds there
-    were and how long they took together, and the number of the fact it has read to."""
+    were and how long they took together, the number of the fact it has read to, and how many vehicles wait to be judged."""
 
     running: bool
     age_s: float
     rounds: int
     rounds_s: float
     read_to: int
+    waiting: int = 0
 
 
 class _Watched:
@@ -151,6 +156,7 @@ class Watch:
         self._outrun = False
         self._telling = False
         self._loops = Loops()
+        self._readings = Readings(store)
         self._parted_at: datetime | None = None
         self._wake = threading.Event()
         self._stopping = threading.Event()
@@ -195,6 +201,7 @@ class Watch:
             rounds=self._rounds,
             rounds_s=self._rounds_s,
             read_to=self._fact_number or 0,
+            waiting=len(self._dirty),
         )
 
     def start(self) -> None:
@@ -218,7 +225,18 @@ class Watch:
             self._thread.join(STOP_S)
             if self._thread.is_alive():
                 log.error("the watch is stuck and was left behind after %.0f s: what is new is judged at the next start", STOP_S)
+            elif self._telling:
+                self._keep_all()
             self._thread = None
+
+    def _keep_all(self) -> None:
+        """Put by what can be put by in a moment: the next start reads the rest again."""
+        until = monotonic() + KEEPING_S
+        try:
+            while monotonic() < until and self.keep():
+                pass
+        except StorageFailed as error:
+            log.warning("not all tracks could be put by: %s", error)
 
     def _heard(self, channel: str, payload: str) -> None:
         """Another process, or this one, has something new to read."""
@@ -242,6 +260,8 @@ class Watch:
             begun = monotonic()
             try:
                 self._round(telling=self._store.election.elected())
+                if self._telling and not self._stopping.is_set():
+                    self.keep(everything=False)
             except StorageFailed as error:
                 log.error("the watch waits for the database: %s", error)
             except Exception:
@@ -272,18 +292,49 @@ class Watch:
                 now = self._now()  # after reading: what was just learnt has happened
                 learnt, self._dirty = self._dirty, set()
                 due = {v for v, w in self._watched.items() if w.due <= now}
-            told = False
-            for vehicle in sorted(learnt | due):
-                if self._stopping.is_set():
+            told, reading_s = False, 0.0
+            # Those whose tracks are at hand first: a fleet that is read from the store blinds nobody.
+            for vehicle in sorted(learnt | due, key=lambda v: (not self._at_hand(v), v)):
+                if self._stopping.is_set() or reading_s > READING_S:
                     self._dirty |= learnt
+                    self._wake.set()
                     return
+                begun, at_hand = monotonic(), self._at_hand(vehicle)
                 # Let go between vehicles: a page that asks for one does not wait for the fleet.
                 with self._lock:
                     told |= self._look_at(vehicle, vehicle in learnt, now)
+                learnt.discard(vehicle)
+                reading_s += 0.0 if at_hand else monotonic() - begun
             if not told:
                 break
         with self._lock:
             self._part(self._now())
+
+    def _at_hand(self, vehicle: str) -> bool:
+        """Whether a vehicle can be judged without reading its track from the store."""
+        watched = self._watched.get(vehicle)
+        return self._readings.rests(vehicle) or (watched is not None and watched.track is not None)
+
+    def keep(self, *, everything: bool = True) -> bool:
+        """Put tracks by as they were read: a few, or everything there is. Whether there may be more. Raises `StorageFailed`."""
+        with self._lock:
+            if self._fact_number is None or self._store.room().refused:
+                return False
+            tracks = {vehicle: w.track for vehicle, w in self._watched.items() if w.track is not None}
+            draft = self._readings.draft(tracks, self._fix_number, monotonic(), everything=everything)
+        if draft is None:
+            return False
+        try:
+            ours = self._readings.write(draft)
+        except StorageFailed:
+            with self._lock:
+                self._readings.unwritten(draft)
+            raise
+        if not ours:
+            log.info("another process put tracks by: ours are put by anew")
+            with self._lock:
+                self._readings.lost(tracks)
+        return True
 
     def _look_at(self, vehicle: str, learnt: bool, now: datetime) -> bool:
         """Judge a vehicle and tell what is new. Whether anything was told."""
@@ -322,7 +373,7 @@ class Watch:
         if loop is None:
             return None
         if watched.track is None or watched.track.loop is not loop:
-            watched.track = Track.over(loop, partial(self._store.positions, watched.vehicle), now - TRACK_READ, TRACK_READ)
+            watched.track = self._readings.track(watched.vehicle, loop, now - TRACK_READ, TRACK_READ, monotonic())
         reading = watched.track.reading()
         return reading if reading.fixes_count else None
 
@@ -371,7 +422,7 @@ class Watch:
         """Read on in the record: facts, then fixes."""
         if self._fact_number is None:
             self._begin()
-            return
+            assert self._fact_number is not None
         # Asked before reading on: whatever was told up to there is read then, or has left the record since.
         told_to = self._store.told() if self._outrun else 0
         while recorded := self._store.facts_after(self._fact_number, _AT_ONCE):
@@ -379,6 +430,7 @@ class Watch:
             self._fact_number = recorded[-1].number
         while arrived := self._store.positions_after(self._fix_number, _AT_ONCE):
             for a in arrived:
+                self._readings.arrived(a)
                 watched = self._watched.get(a.vehicle)
                 if watched is not None and watched.track is not None:
                     watched.track.add(a.fix)
@@ -388,9 +440,10 @@ class Watch:
 
     def _begin(self) -> None:
         # The numbers first: what comes while we read the rest is then read twice, and not missed.
-        self._fact_number, self._fix_number = self._store.last_number(), self._store.last_position()
+        self._fact_number, last_fix = self._store.last_number(), self._store.last_position()
         self._told_to = self._store.told()
         self._loops = self._store.loops()
+        self._fix_number = self._readings.begin((loop for all_ in self._loops.all().values() for loop in all_), last_fix)
         self._dirty |= set(self._store.vehicles(self._now() - UNDER_WAY))
 
     def _take(self, recorded: list[Recorded]) -> None:
@@ -440,6 +493,7 @@ class Watch:
 
     def _forget(self, vehicle: str) -> None:
         watched = self._watched.pop(vehicle)
+        self._readings.forget(vehicle)
         for subject in watched.concern.subjects:
             self._concerned[subject].discard(vehicle)
             if not self._concerned[subject]:

@@ -61,7 +61,7 @@ def test_a_server_that_is_well_is_ready_by_every_check(found: Desk) -> None:
     assert (answer.status_code, answer.json()["status"]) == (200, "ready")
     assert [check["name"] for check in answer.json()["checks"]] == [check.name for check in CHECKS]
     assert failing(answer) == []
-    assert {check["name"]: check.get("detail") for check in answer.json()["checks"]}["watch"] == "age_s=0"
+    assert {check["name"]: check.get("detail") for check in answer.json()["checks"]}["watch"] == "age_s=0 waiting=0"
 
 
 def broken_database(monkeypatch: pytest.MonkeyPatch, found: Desk) -> None:

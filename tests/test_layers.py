@@ -51,7 +51,10 @@ HOUSE: dict[str, set[str]] = {
     "checkpoint.retention": {"checkpoint.chores", "checkpoint.core", "checkpoint.store", "checkpoint.telling"},
     "checkpoint.hindsight": {"checkpoint.core"},
     "checkpoint.replay": {"checkpoint.core", "checkpoint.hindsight", "checkpoint.telling"},
-    "checkpoint.watch": {"checkpoint.core", "checkpoint.hindsight", "checkpoint.store", "checkpoint.telling"},
+    "checkpoint.readings": {"checkpoint.core", "checkpoint.store"},
+    "checkpoint.watch": {
+        "checkpoint.core", "checkpoint.hindsight", "checkpoint.readings", "checkpoint.store", "checkpoint.telling",
+    },
     "checkpoint.backup": {
         "checkpoint.backup", "checkpoint.chores", "checkpoint.config", "checkpoint.core", "checkpoint.headroom",
         "checkpoint.keeping", "checkpoint.store", "checkpoint.ui", "cryptography",

@@ -73,10 +73,12 @@ class Track:
     def __len__(self) -> int:
         return self._follower.count + len(self._fixes) - self._told
 
-    @property
-    def followers(self) -> tuple[Follower, list[Follower]]:
-        """All that is to be kept of a track that was just read: the follower as it stands, and the forks before it."""
-        return self._follower, [fork for fork in self._forks if 0 < fork.count < self._follower.count]
+    def put_by(self, since: datetime) -> tuple[Follower, list[Follower]]:
+        """All that is worth keeping of a track that was just read: the follower as it stands, and the forks before it whose
+        last fix is from an instant or later."""
+        self._forks, self._recall = [*self._recall(), *self._forks], list
+        count = self._follower.count
+        return self._follower, [f for f in self._forks if f.count < count and f.last is not None and f.last.fixed_at >= since]
 
     def add(self, fix: Fix) -> bool:
         """Take a fix in; False when it was here already (same device and instant and place).

@@ -40,6 +40,7 @@ from checkpoint.store.ledger import (
 )
 from checkpoint.store.positions import Arrived, Positions, Stranger
 from checkpoint.store.postgres import Postgres, open_postgres
+from checkpoint.store.readings import Account, KeptReading, Readings, sweep_readings
 from checkpoint.store.registry import Kiosk, Person, Registry
 from checkpoint.store.removal import remove_aside, remove_facts
 from checkpoint.store.restored import BroughtBack, Lost
@@ -56,12 +57,14 @@ from checkpoint.store.writer import Writer
 
 __all__ = [
     "SERVER",
+    "Account",
     "Arrived",
     "BroughtBack",
     "Concern",
     "Entry",
     "Gap",
     "Head",
+    "KeptReading",
     "Lost",
     "Outcome",
     "Outrun",
@@ -144,6 +147,7 @@ class Store:
         self.went_back = False
         self.installation = self.registry.setting_once(_INSTALLATION, secrets.token_hex(8))
         self._positions = Positions(self._db)
+        self._readings = Readings(self._db, self._keys)
         self.traces = Traces(self._db, self._writer)
         self._parsed: dict[str, object] = {}
 
@@ -497,6 +501,8 @@ class Store:
         if dry:
             return sweeps.count(self._db, kind, limit)
         total = 0
+        if kind == "positions":
+            self._writer.do(lambda: sweep_readings(self._db, limit))
         while done := self._writer.do(lambda: sweeps.portion(self._db, kind, limit)):
             total += done
         return total
@@ -559,6 +565,14 @@ class Store:
     def fix_received_at(self, vehicle: str, fixed_at: datetime) -> datetime | None:
         """When the fix of that instant came, or None."""
         return self._positions.received_at(vehicle, fixed_at)
+
+    def readings(self, made_by: Sequence[str]) -> Account:
+        """What was put by of tracks by these programs for these loops."""
+        return self._readings.account(made_by)
+
+    def keep_readings(self, turn: str, number: int, rows: Sequence[KeptReading], gone: Collection[str]) -> str | None:
+        """Put readings by (`readings.py`). Returns the next turn, None when somebody else had it and nothing is left."""
+        return self._writer.do(lambda: self._readings.keep(turn, number, rows, gone))
 
     def strangers(self, limit: int = 100, device: str | None = None) -> list[Stranger]:
         """Fixes that belong to no vehicle, the newest first."""

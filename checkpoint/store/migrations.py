@@ -453,6 +453,22 @@ MIGRATIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
             "ALTER TABLE trackers ADD COLUMN regions TEXT NOT NULL DEFAULT ''",
         ),
     ),
+    (
+        "readings",
+        (
+            # What the watch has read of tracks, and up to which position: `readings.py`. May be thrown away at any time.
+            """CREATE TABLE readings (
+                vehicle TEXT PRIMARY KEY,
+                made_by TEXT NOT NULL,
+                number BIGINT NOT NULL,
+                oldest BIGINT NOT NULL,
+                state BLOB NOT NULL,
+                before BLOB NOT NULL,
+                seal BLOB NOT NULL)""",
+            "CREATE TABLE readings_to (turn TEXT PRIMARY KEY, number BIGINT NOT NULL, swept BIGINT NOT NULL)",
+            "INSERT INTO readings_to VALUES ('', 0, 0)",
+        ),
+    ),
 )
 
 

@@ -40,8 +40,8 @@ MARK = "move"
 PORTION_ROWS = 2_000
 # A process that was killed a moment ago is still at its database for a while.
 PATIENCE_S = 5.0
-# Neither is a row of the installation's: how the schema came about here, and SQLite's own.
-_NOT_OURS = frozenset({"migrations", "sqlite_sequence"})
+# None is a row of the installation's: how the schema came about here, SQLite's own, and what the watch can read again.
+_NOT_OURS = frozenset({"migrations", "sqlite_sequence", "readings", "readings_to"})
 _MARKED = "SELECT value FROM settings WHERE name = ?"
 
 

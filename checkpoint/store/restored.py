@@ -8,6 +8,7 @@ after it can be spent again.
 * Serials of passes leap likewise.
 * Both leap the further, the older the backup is: who restores the same backup again later knows nothing of the first time, and
   passes by what was given out since then all the same (while that is less than `FACTS_PER_S` and `SERIALS_PER_S` on average).
+* What was put by of tracks (`readings.py`) is thrown away: the watch reads them again from the fixes that are here.
 * What works once or for a while (`SPENT`) works no more: whether it was used after the backup, nobody can know.
 
 What was closed after the backup (a kiosk, an account, a member of staff) is open again: no rule can know it. The command says
@@ -22,6 +23,7 @@ from typing import NamedTuple
 from checkpoint.core.facts import Fact, Restored, digest_id
 from checkpoint.store.database import Database, micros
 from checkpoint.store.ledger import Ledger
+from checkpoint.store.readings import drop_readings
 
 # More facts, and more passes of one area, than anybody takes in between two backups. Numbers have room for it many times.
 LEAP = 10_000_000
@@ -59,6 +61,7 @@ class BroughtBack(NamedTuple):
 def bring_back(database: Database, ledger: Ledger, taken_at: datetime, backup: str, now: datetime) -> BroughtBack:
     """Make a record that was brought back fit to go on; on the writer's thread, in its transaction."""
     last = ledger.last_number()
+    drop_readings(database)
     spent = {name: _run(database, statement, micros(now)) for name, statement in SPENT}
     age_s = max(0.0, (now - taken_at).total_seconds())
     serials_leap = SERIALS_LEAP + int(age_s * SERIALS_PER_S)

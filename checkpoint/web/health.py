@@ -75,7 +75,7 @@ def _migrations(house: House) -> Finding:
 def _watch(house: House) -> Finding:
     """The watch runs, and not long ago finished a round."""
     pulse = house.watch.pulse()
-    return Finding(pulse.running and pulse.age_s <= BEHIND_S, f"age_s={pulse.age_s:.0f}")
+    return Finding(pulse.running and pulse.age_s <= BEHIND_S, f"age_s={pulse.age_s:.0f} waiting={pulse.waiting}")
 
 
 def _chores(house: House) -> Finding:
