@@ -61,7 +61,7 @@ def bindings_in(facts: Iterable[Fact]) -> Sequence[Binding]:
             released.append((what.since or fact.at, fact.at))
     found = []
     for since, said, name, what in sorted(bound, key=lambda each: each[:3], reverse=True):
-        ends = [at for at, later in released if at >= since and later > said]
+        ends = [at for at, later in released if at >= since and later >= said]
         ends += [what.until] if what.until is not None else []
         found.append(Binding(since, min(ends, default=None), what.vehicle, name))
     return found

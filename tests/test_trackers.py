@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import re
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 import pytest
 from starlette.testclient import TestClient
@@ -19,6 +21,7 @@ from checkpoint.web.access import COORDINATOR
 from checkpoint.web.app import create_app
 from checkpoint.web.edge import Edge
 from checkpoint.web.limits import UNBOUND, Limits
+from checkpoint.web.set_up import set_up
 from tests.ground import T0, Still, store_in
 
 PLATE = "浙C12345"
@@ -93,13 +96,32 @@ def test_a_tracker_is_set_up_by_one_code_and_known_by_a_name_that_opens_nothing(
     assert "its own key" in listed
 
 
-def test_the_scanned_link_is_what_traccar_client_takes_address_and_number_from(app: Any) -> None:
-    from checkpoint.web.devices import set_up
+TOLD = {"accuracy", "interval", "fastest_interval", "distance", "angle", "heartbeat", "stop_detection", "buffer"}
 
-    found = set_up(app.state.house, "k" * 26)
+
+def test_the_scanned_link_is_what_traccar_client_takes_address_and_settings_from(app: Any) -> None:
+    found = set_up(app.state.house, "tracker-1", "k" * 26, PLATE)
     parts = urlsplit(found.link)
     assert f"{parts.scheme}://{parts.netloc}{parts.path}" == found.address
-    assert parse_qs(parts.query) == {"id": ["k" * 26], "interval": ["30"]}
+    settings = {key: value for key, [value] in parse_qs(parts.query).items()}
+    assert settings.keys() == TOLD | {"id"}
+    assert (settings["id"], settings["accuracy"], settings["distance"]) == ("k" * 26, "high", "0")
+    assert 10 <= int(settings["fastest_interval"]) <= int(settings["interval"]) <= 30
+    opened = urlsplit(found.traccar)
+    assert (opened.scheme, opened.netloc) == ("org.traccar.client", "config"), "any host but `action`, which starts and stops"
+    assert {key: value for key, [value] in parse_qs(opened.query).items()} == settings | {"url": found.address}
+
+
+def test_the_owntracks_link_is_a_whole_configuration_with_name_and_key(app: Any) -> None:
+    link = set_up(app.state.house, "tracker-1", "k" * 26, PLATE).owntracks
+    start, _, inline = link.partition("inline=")
+    assert start == "owntracks:///config?"
+    assert re.fullmatch(r"[A-Za-z0-9%]+", inline), "a plus or a slash that is not escaped is lost on the way"
+    told = json.loads(base64.b64decode(unquote(inline), validate=True))
+    assert (told["_type"], told["mode"], told["url"]) == ("configuration", 3, "https://loop.example/api/v1/positions/owntracks")
+    assert (told["username"], told["password"], told["tid"]) == ("tracker-1", "k" * 26, "45")
+    assert (told["monitoring"], told["cmd"], told["encryptionKey"]) == (2, True, "")
+    assert 10 <= told["locatorInterval"] <= 30
 
 
 def test_the_record_keeps_a_keys_hash_and_nothing_of_the_key(
@@ -242,6 +264,7 @@ def test_a_tracker_that_was_released_is_not_turned_away_and_what_it_sends_waits(
     assert [f.fixed_at for f in store.positions(PLATE)] == [T0 + timedelta(seconds=60)]
     assert [s.device for s in store.strangers()] == [device], "by its name, never by its key"
     assert desk.post(f"/stations/release/{device}").status_code == 404, "it reports for nobody"
+    clock.forward(seconds=1)
     times = {"since": "2026-05-03T10:30:00", "until": "2026-05-03T11:30:00"}
     desk.post("/stations/devices", data={"device": device, "vehicle": "浙C54321"} | times)
     assert [f.device for f in store.positions("浙C54321")] == [device]

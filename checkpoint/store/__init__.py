@@ -38,7 +38,7 @@ from checkpoint.store.ledger import (
     person_told,
     told_stamp,
 )
-from checkpoint.store.positions import Arrived, Positions, Stranger
+from checkpoint.store.positions import Arrived, Positions, StrangeDevice, Stranger
 from checkpoint.store.postgres import Postgres, open_postgres
 from checkpoint.store.readings import Account, KeptReading, Readings, sweep_readings
 from checkpoint.store.registry import Kiosk, Person, Registry
@@ -79,6 +79,7 @@ __all__ = [
     "StorageFailed",
     "StorageFull",
     "Store",
+    "StrangeDevice",
     "Stranger",
     "Taken",
     "Trace",
@@ -573,6 +574,14 @@ class Store:
     def keep_readings(self, turn: str, number: int, rows: Sequence[KeptReading], gone: Collection[str]) -> str | None:
         """Put readings by (`readings.py`). Returns the next turn, None when somebody else had it and nothing is left."""
         return self._writer.do(lambda: self._readings.keep(turn, number, rows, gone))
+
+    def strange_devices(self, limit: int = 100) -> list[StrangeDevice]:
+        """The devices whose fixes belong to no vehicle, those heard last first."""
+        return self._positions.strange_devices(limit)
+
+    def last_positions(self, vehicle: str, since: datetime) -> dict[str, datetime]:
+        """When each device of a vehicle was last placed, of those that were since then."""
+        return self._positions.last_of(vehicle, since)
 
     def strangers(self, limit: int = 100, device: str | None = None) -> list[Stranger]:
         """Fixes that belong to no vehicle, the newest first."""

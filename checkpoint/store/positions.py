@@ -37,6 +37,17 @@ class Stranger(msgspec.Struct, frozen=True, kw_only=True):
     fix: Fix
 
 
+class StrangeDevice(msgspec.Struct, frozen=True, kw_only=True):
+    """A device that reports for no vehicle: how many of its fixes wait, from when to when, since when they came, and the last."""
+
+    device: str
+    count: int
+    first_at: datetime
+    last_at: datetime
+    since: datetime
+    last: Fix
+
+
 class Positions:
     """Reads on any thread; `add` and `add_strangers` on the writer's."""
 
@@ -137,6 +148,39 @@ class Positions:
             (micros(since),),
         )
         return [vehicle for (vehicle,) in rows]
+
+    def strange_devices(self, limit: int) -> list[StrangeDevice]:
+        """The devices whose fixes belong to no vehicle, those heard last first."""
+        rows = self._db.rows(
+            "SELECT device, count(*), min(fixed_at), max(fixed_at), min(received_at), max(received_at) FROM strangers"
+            " WHERE why = 'unknown-device' GROUP BY device ORDER BY 6 DESC, device LIMIT ?",
+            (limit,),
+        )
+        found = []
+        for device, count, first, last, since, _ in rows:
+            last_raw = "SELECT raw FROM strangers WHERE device = ? AND fixed_at = ? AND why = 'unknown-device' LIMIT 1"
+            newest = self._db.rows(last_raw, (device, last))
+            if newest:
+                found.append(
+                    StrangeDevice(
+                        device=device,
+                        count=int(count),
+                        first_at=instant(first),
+                        last_at=instant(last),
+                        since=instant(since),
+                        last=msgspec.json.decode(newest[0][0], type=Fix),
+                    )
+                )
+        return found
+
+    def last_of(self, vehicle: str, since: datetime) -> dict[str, datetime]:
+        """When each device of a vehicle was last placed, of those that were since then."""
+        rows = self._db.rows(
+            "SELECT device, max(fixed_at) FROM positions WHERE vehicle = ? AND fixed_at >= ? AND valid = 1 AND encrypted = 0"
+            " GROUP BY device",
+            (vehicle, micros(since)),
+        )
+        return {device: instant(at) for device, at in rows}
 
     def strangers(self, limit: int, device: str | None = None) -> list[Stranger]:
         """Fixes that belong to no vehicle, the newest first."""

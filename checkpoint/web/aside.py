@@ -12,6 +12,7 @@ from checkpoint.web.board import loops_now
 from checkpoint.web.house import house_of
 from checkpoint.web.page import FALLBACK_ZONE, language_of, render
 from checkpoint.web.reads import noted, people_in
+from checkpoint.web.sources import roughly
 from checkpoint.web.words import Words
 
 MOST = 200
@@ -31,7 +32,10 @@ def _page(request: Request) -> Response:
         zone=zone,
         rows=rows,
         reason=lambda why: t(f"aside.{why}") if f"aside.{why}" in t else why,
-        strangers=house.store.strangers(MOST),
+        strangers=[(each, roughly(each, loops)) for each in house.store.strange_devices(MOST)],
+        future=[each for each in house.store.strangers(MOST) if each.why != "unknown-device"],
+        plates=sorted(house.watch.looks()),
+        local=lambda at: at.astimezone(zone).strftime("%Y-%m-%dT%H:%M:%S"),
         gaps=house.store.gaps(),
         brought_back=bool(house.store.lost),
         **Words(t, now, zone, loops).for_templates(),

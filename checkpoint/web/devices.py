@@ -12,7 +12,6 @@ import secrets
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
-from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
 from checkpoint.core.facts import MAX_ID_CHARS, DeviceBound, DeviceReleased, Fact, digest_id
@@ -20,22 +19,12 @@ from checkpoint.web.access import Caller, digest
 from checkpoint.web.board import loops_now
 from checkpoint.web.house import House
 from checkpoint.web.page import FALLBACK_ZONE
+from checkpoint.web.set_up import SetUp, set_up
 
 KEY_BYTES = 16
 NAMED, PHONES = "tracker-", "phone-link-"
-INTERVAL_S = 30
 # How often it is noted that a device was heard: each time would cost a commit.
 NOTED_EVERY = timedelta(minutes=1)
-RECEIVER = "/api/v1/positions/osmand"
-
-
-class SetUp(NamedTuple):
-    """What is typed or scanned into a tracker's app: the address, the key in place of its number, and both as one link."""
-
-    address: str
-    key: str
-    link: str
-    osmand: str
 
 
 class Known(NamedTuple):
@@ -109,21 +98,12 @@ def new_tracker(
     device, key = f"{NAMED}{secrets.token_hex(4)}", new_key()
     house.store.registry.add_tracker(device, digest(key))
     bind_device(house, device, vehicle, caller, since, until)
-    return device, set_up(house, key)
+    return device, set_up(house, device, key, vehicle)
 
 
 def new_key() -> str:
     """A tracker's key: 128 random bits in letters and digits that can be typed."""
     return base64.b32encode(secrets.token_bytes(KEY_BYTES)).decode().rstrip("=").lower()
-
-
-def set_up(house: House, key: str) -> SetUp:
-    """How a tracker is set up. Traccar Client takes address, number and interval out of one scanned link."""
-    address = house.public_url + RECEIVER
-    link = f"{address}?{urlencode({'id': key, 'interval': INTERVAL_S})}"
-    # OsmAnd fills in the numbers itself.
-    osmand = f"{address}?id={key}&lat={{0}}&lon={{1}}&timestamp={{2}}&hdop={{3}}&altitude={{4}}&speed={{5}}"
-    return SetUp(address, key, link, osmand)
 
 
 def known_as(house: House, shown: str) -> Known | None:

@@ -32,6 +32,7 @@ from checkpoint.web.overview import around, drawing, geojson
 from checkpoint.web.page import FALLBACK_ZONE, language_of, render
 from checkpoint.web.problems import Problem
 from checkpoint.web.reads import crew_of, noted, people_of
+from checkpoint.web.sources import sources_of
 from checkpoint.web.words import Words
 
 MAX_REASON = 500
@@ -108,6 +109,7 @@ def _vehicle(request: Request) -> Response:
         show="open",
         may_correct=caller.role == COORDINATOR,
         sees_health=caller.role != CARRIER,
+        sources=sources_of(house, view.vehicle) if caller.role == COORDINATOR else None,
         reasons_of_health=REASONS_OF_HEALTH if caller.role == CARRIER else frozenset(),
         **words.for_templates(),
     )

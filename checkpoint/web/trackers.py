@@ -16,6 +16,9 @@ from checkpoint.web.access import COORDINATOR, Rule, caller_of, digest
 from checkpoint.web.house import house_of
 from checkpoint.web.page import language_of, render
 from checkpoint.web.problems import Problem
+from checkpoint.web.set_up import set_up
+
+MOST_UNUSABLE = 5
 
 
 async def make(request: Request) -> Response:
@@ -40,12 +43,12 @@ async def one(request: Request) -> Response:
     """A tracker: whose it is, when it was heard, and how it is set up, right after that was made."""
 
     def work() -> Response:
-        house, device = house_of(request), request.path_params["device"]
+        house, device, t = house_of(request), request.path_params["device"], texts(language_of(request))
         bound, now = _bound(request), house.now()
         key, tracker = once.secret_of(request), house.store.registry.tracker(device)
         mine = house.store.registry.tracker_by_key(digest(key)) if key else None
         fresh = mine is not None and mine.device == device
-        found = devices.set_up(house, key) if fresh else None
+        found = set_up(house, device, key, bound.vehicle(now) or "") if fresh else None
         return render(
             request,
             "tracker.html",
@@ -55,6 +58,8 @@ async def one(request: Request) -> Response:
             bound=bound,
             tracker=tracker,
             set_up=found,
+            unusable=house.store.aside(MOST_UNUSABLE, source=f"device:{device}"),
+            reason=lambda why: t(f"aside.{why}") if f"aside.{why}" in t else why,
         )
 
     return await run_in_threadpool(work)
