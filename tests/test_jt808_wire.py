@@ -78,6 +78,15 @@ def test_frames_may_share_a_flag_and_one_that_never_ends_is_dropped_alone() -> N
     assert splitter.overlong == 1
 
 
+def test_a_frame_may_be_as_long_as_one_that_is_all_escaped_and_no_longer() -> None:
+    longest, longer = b"x" * WIRE_MAX, b"y" * (WIRE_MAX + 1)
+    stream, whole, halves = b"\x7e" + longer + b"\x7e" + longest + b"\x7e", Splitter(), Splitter()
+    assert whole.feed(stream) == halves.feed(stream[:2_000]) + halves.feed(stream[2_000:]) == [longest]
+    assert whole.overlong == halves.overlong == 1
+    (message,) = said(Terminal(edition="2019").say(0x0900, b"\x7e" * 1_023))
+    assert len(message.body) == 1_023
+
+
 @given(st.binary(max_size=300))
 def test_what_is_escaped_comes_back_and_holds_no_flag(data: bytes) -> None:
     assert unescape(escape(data)) == data
@@ -339,6 +348,28 @@ def test_what_a_terminal_leaves_unfinished_is_bounded_in_number_bytes_and_age() 
     assembler.add(parts(2, 500)[0], AT + timedelta(seconds=59))
     assembler.forget(AT + timedelta(seconds=61))
     assert [run.first_serial for run in assembler.missing()] == [500]
+
+
+def test_empty_fragments_cost_something_too() -> None:
+    assembler = Assembler(bytes_held=10_000)
+    for number in range(1, 500):
+        head = b"\x08\x01\x20\x00" + bytes(6) + number.to_bytes(2, "big") + b"\xff\xff" + number.to_bytes(2, "big")
+        (message,) = said([sealed(head)])
+        assembler.add(message, AT)
+        assert assembler.held <= 10_000
+    assert assembler.lost > 0
+
+
+def test_a_part_of_a_message_and_one_that_is_enciphered_are_not_read() -> None:
+    (first, _) = said(Terminal().resend([place(AT, 28, 120)] * 50))
+    with pytest.raises(Malformed, match="fragment"):
+        jt808.batch(first)
+    frame = bytearray(unescape(Splitter().feed(Terminal().locate(place(AT, 28, 120))[0])[0])[:-1])
+    frame[2] |= 0x04  # RSA
+    (message,) = said([sealed(bytes(frame))])
+    assert message.encryption == 1
+    with pytest.raises(Malformed, match="enciphered"):
+        jt808.location(message)
 
 
 def test_a_claim_of_very_many_fragments_costs_nothing() -> None:
