@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 _KEYS = ("issuer", "kiosk", "encryption")
 DONE, NO, ASKED_WRONGLY, IN_THE_WAY = range(4)
-FORMATS = ("jt808", "osmand")  # as in `checkpoint.shell.decode`, which is read only when it is asked for
+FORMATS = ("jt808", "osmand", "owntracks")  # as in `checkpoint.shell.decode`, which is read only when it is asked for
 _DATUMS: dict[str, Datum] = {"wgs84": "WGS-84", "gcj02": "GCJ-02"}
 Command = Callable[[argparse.Namespace, Texts], int]
 

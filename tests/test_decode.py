@@ -252,7 +252,46 @@ CORPUS = {
         request(body={"device_id": "7", "location": {"coords": {"latitude": 1, "longitude": 2}}}).encode(),
         request(body='{"device_id": "7", "location": [{}]}', headers={"content-type": "application/json"}).encode(),
     ],
+    "owntracks": [
+        request(body={"_type": "location", "lat": 1, "lon": 2, "tst": 1767225600, "tid": "ab"}).encode(),
+        request(body=[{"_type": "transition", "event": "leave", "lat": 1, "lon": 2, "tst": 1767225600, "desc": "x"}]).encode(),
+        request(body='{"_type": "encrypted"}', url="//a:b@c/", headers={"authorization": "Basic YTpi"}).encode(),
+    ],
 }
+
+
+def test_owntracks_is_read_with_whoever_shows_a_name_or_claims_one(decoded: Any) -> None:
+    place = {"lat": 30.5, "lon": 120.25, "tst": 1767225600, "acc": 4, "vel": 80}
+    fix = {"fixed_at": "2026-01-01T00:00:00Z", "lat": 30.5, "lon": 120.25, "speed_kmh": 80.0, "course_deg": None}
+    fix |= {"altitude_m": None, "accuracy_m": 4.0, "valid": True, "alarms": []}
+    location = {"_type": "location"} | place
+    basic = {"authorization": "Basic dHJhY2tlci0xOmtleQ==", "X-Limit-U": "somebody"}
+    said = decoded(
+        "owntracks",
+        request(body=location, headers=basic),
+        request(body=location, url="https://tracker-1:key@loop.example/pub"),
+        request(body=location, headers={"X-Limit-U": "tracker-1"}),
+        request(body=location | {"topic": "tracker-1"}),
+        request(body=location | {"tid": "tracker-1"}),
+        request(
+            body=[location, {"_type": "lwt"}, {"_type": "transition", "event": "enter", "rid": "rest-1"} | place], headers=basic
+        ),
+        request(body=""),
+    )
+    assert said.code == 0
+    for each in said[:5]:
+        assert each == {"device": "tracker-1", "fixes": [fix], "reply": {"status": 200, "body": []}, "error": None}
+    crossing = fix | {"fixed_at": "2026-01-01T00:00:00.001000Z", "crossing": "enter rest-1"}
+    assert said[5]["fixes"] == [fix, crossing]
+    assert said[6] == {"device": None, "fixes": [], "reply": {"status": 401}, "error": None}
+
+
+def test_what_owntracks_sent_and_nobody_can_use_is_named(decoded: Any) -> None:
+    bodies = [{"_type": "encrypted", "data": "x"}, {"_type": "z"}, "{", {"_type": "location", "tst": 1}, [{"_type": "lwt"}, 5]]
+    said = decoded("owntracks", *(request(body=body, headers={"X-Limit-U": "d"}) for body in bodies))
+    assert [each["error"]["name"] for each in said] == ["encrypted", "unknown", "unreadable", "place", "unreadable"]
+    assert said[4]["error"]["positions"] == [2]
+    assert all(each["reply"]["status"] == 200 for each in said), "no phone is blocked by it"
 
 
 @pytest.mark.parametrize("form", sorted(decode.FORMATS))

@@ -15,6 +15,8 @@ from hypothesis import strategies as st
 from checkpoint.core.fixes import Fix
 from checkpoint.decoders import osmand
 from checkpoint.decoders.osmand import Message, decode
+from tests.fuzzing import assault
+from tests.seeds import rounds, seeds
 
 VECTORS = Path(__file__).resolve().parents[2] / "shared" / "vectors" / "osmand.json"
 RECEIVED = datetime(2026, 5, 3, 2, 0, tzinfo=UTC)
@@ -236,6 +238,22 @@ anything = st.recursive(
     ),
     max_leaves=8,
 )
+
+
+@pytest.mark.parametrize("seed", seeds(1))
+@pytest.mark.parametrize("kind", ["query", "form", "json"])
+def test_messages_that_are_nearly_right_are_read_in_proportion_or_name_no_device(kind: str, seed: int) -> None:
+    def read(sent: bytes) -> object:
+        if kind == "query":
+            return decode("POST", sent.decode("utf-8", "replace"), "", b"", RECEIVED)
+        return decode("POST", "", FORM if kind == "form" else "application/json", sent, RECEIVED)
+
+    form_corpus = [PARAMETERS.encode(), b"id=1&location=30,120&timestamp=2026-01-01+00:00:00&alarm=sos"]
+    json_corpus = [json.dumps(DOCUMENT).encode(), json.dumps(DOCUMENT | {"location": [DOCUMENT["location"]] * 3}).encode()]
+    corpus = json_corpus if kind == "json" else form_corpus
+    count = rounds(700, soak=20_000)
+    taken = assault(read, corpus, named=(osmand.MalformedMessage,), seed=seed, count=count)
+    assert taken > count // 30
 
 
 @given(anything)

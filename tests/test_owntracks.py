@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 
 from checkpoint.core.fixes import Fix
 from checkpoint.decoders.owntracks import MAX_MESSAGES, Message, decode
+from tests.fuzzing import assault
+from tests.seeds import rounds, seeds
 
 VECTORS = Path(__file__).resolve().parents[2] / "shared" / "vectors" / "owntracks.json"
 AT = datetime(2026, 1, 1, tzinfo=UTC)
@@ -139,6 +141,20 @@ anything = st.recursive(
 def test_whatever_json_comes_is_read_without_an_error(document: object) -> None:
     for message in told(document):
         assert message.fix is None or (abs(message.fix.lat) <= 90 and message.fix.fixed_at.tzinfo is not None)
+
+
+def corpus() -> list[bytes]:
+    crossing = location(_type="transition", event="enter", desc="采样站", rid="sampling", wtst=1)
+    return [json.dumps(each).encode() for each in (location(), crossing, [location(), crossing], {"_type": "lwt", "tst": 1})]
+
+
+@pytest.mark.parametrize("seed", seeds(1))
+def test_messages_that_are_nearly_right_are_read_in_proportion(seed: int) -> None:
+    def read(body: bytes) -> object:
+        return decode("d", body)
+
+    count = rounds(1_500, soak=20_000)
+    assert assault(read, corpus(), named=(), seed=seed, count=count) == count
 
 
 @given(st.binary(max_size=200))

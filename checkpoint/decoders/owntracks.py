@@ -11,6 +11,7 @@ a body of no length) is a sign of life; `waypoints` and `transition` can hold pl
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any, Literal
@@ -42,6 +43,18 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
     rid: str = ""
     desc: str = ""
     trouble: str = ""
+
+
+def basic(authorization: str) -> tuple[str, str]:
+    """The name and the key of HTTP Basic; two empty texts for anything else."""
+    scheme, _, told = authorization.partition(" ")
+    if scheme.lower() != "basic":
+        return "", ""
+    try:
+        user, _, password = base64.b64decode(told.strip(), validate=True).decode().partition(":")
+    except ValueError:  # no base64, no UTF-8
+        return "", ""
+    return user.strip(), password.strip()
 
 
 def decode(device: str, body: bytes) -> tuple[Message, ...]:

@@ -19,7 +19,7 @@ import msgspec
 
 from checkpoint.config import utc_now
 from checkpoint.core.fixes import Fix
-from checkpoint.decoders import jt808, osmand
+from checkpoint.decoders import jt808, osmand, owntracks
 from checkpoint.decoders.jt808 import Location, Malformed, Message, platform
 from checkpoint.shell.ground import DONE, NO
 from checkpoint.ui import Texts
@@ -236,8 +236,47 @@ def osmand_request(asked: Request, at: datetime) -> Read:
     )
 
 
+def owntracks_request(asked: Request, at: datetime) -> Read:
+    """OwnTracks over HTTP. The device is who shows a name and a key (HTTP Basic, or in the address); without them, whom the
+    message claims to be from: a server of ours would not believe that. A region is taken for one of our stations."""
+    del at  # each message has a time of its own
+    device = _claimed(asked)
+    messages = owntracks.decode(device, asked.sent)
+    fixes = []
+    for message in messages:
+        if message.fix is not None:
+            region = message.rid or message.desc
+            crossing = f"{message.event} {region}" if message.event and region else ""
+            fixes.append(shown(msgspec.structs.replace(message.fix, crossing=crossing)))
+    lost = [number for number, each in enumerate(messages, 1) if each.trouble]
+    return Read(
+        device=device or None,
+        fixes=fixes,
+        reply={"status": 200, "body": []} if device else {"status": 401},
+        error=next((each.trouble for each in messages if each.trouble), ""),
+        lost=lost if len(messages) > 1 else [],
+    )
+
+
+def _claimed(asked: Request) -> str:
+    shown_by = owntracks.basic(asked.header("authorization"))[0] or urlsplit(asked.url).username or asked.header("x-limit-u")
+    if shown_by:
+        return shown_by
+    try:
+        said = msgspec.json.decode(asked.sent, type=_Claims)
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        return ""
+    return said.topic or said.tid
+
+
+class _Claims(msgspec.Struct):
+    topic: str = ""
+    tid: str = ""
+
+
 # How a line of each format is read: its text and the time it counts as received (when it says none itself).
 FORMATS: dict[str, Callable[[str, datetime], Read]] = {
     "jt808": jt808_line,
     "osmand": request_line(osmand_request),
+    "owntracks": request_line(owntracks_request),
 }

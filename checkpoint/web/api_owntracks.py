@@ -11,9 +11,6 @@ driver's own life.
 
 from __future__ import annotations
 
-import base64
-import binascii
-
 import msgspec
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -54,7 +51,7 @@ class OwnTracksMessage(msgspec.Struct, frozen=True, kw_only=True):
 async def take(request: Request) -> Response:
     """One message of OwnTracks, or a list of them; answered with what the app is asked to do."""
     house, received_at = house_of(request), house_of(request).now()
-    user, password = _shown(request)
+    user, password = owntracks.basic(request.headers.get("authorization", ""))
     device = await run_in_threadpool(_recognised, house, user, password)
     if device is None:
         bounds.spend(request, house.limits, UNBOUND, None)
@@ -71,22 +68,10 @@ async def take(request: Request) -> Response:
     return answer(await run_in_threadpool(work))
 
 
-def _shown(request: Request) -> tuple[str, str]:
-    """The name and the key of HTTP Basic; two empty texts for anything else."""
-    scheme, _, told = request.headers.get("authorization", "").partition(" ")
-    if scheme.lower() != "basic":
-        return "", ""
-    try:
-        user, _, password = base64.b64decode(told.strip(), validate=True).decode().partition(":")
-    except (binascii.Error, UnicodeDecodeError, ValueError):
-        return "", ""
-    return user, password.strip()
-
-
 def _recognised(house: House, user: str, password: str) -> str | None:
     """The device whose name and key these are, or None."""
     known = known_as(house, password) if password else None
-    if known is None or not known.keyed or known.revoked or known.device.lower() != user.strip().lower():
+    if known is None or not known.keyed or known.revoked or known.device.lower() != user.lower():
         return None
     return known.device
 
