@@ -19,7 +19,6 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from math import isfinite
 from typing import Annotated, Literal, NamedTuple, TypeVar
 
 import msgspec
@@ -28,8 +27,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from checkpoint.bindings import Bindings, Bound, book_of
 from checkpoint.core import facts
+from checkpoint.core.declared import TOLERANCE, Declared
 from checkpoint.core.facts import Fact, Malformed, ResultReported, ResultValue, SwabTaken, digest_id, subjects
 from checkpoint.core.track import Fix
+from checkpoint.hearing import FixesTaken, Hearing
 from checkpoint.store import Entry, Gap, Head, Outcome, Signed, Store, Taken
 from checkpoint.store.ledger import link_hash
 from checkpoint.store.registry import Kiosk
@@ -37,10 +38,7 @@ from checkpoint.store.verify import head_message
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
-# How far a laboratory's or a device's clock may be ahead of ours (domain: clock tolerance).
-TOLERANCE = timedelta(seconds=120)
 MOST_ENTRIES = 5_000
-MOST_UNUSABLE = 100
 _SEEN_EVERY = timedelta(seconds=30)
 
 # What is witnessed at a station. Passes, loops and warnings are not a kiosk's to speak of.
@@ -125,15 +123,6 @@ class ResultTaken(msgspec.Struct, frozen=True, kw_only=True):
     state: Literal["held", "repeated", "aside"]
     why: str = ""
     detail: str = ""
-
-
-class FixesTaken(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of fixes, counted. `strange` are kept apart, for `refused` there was no room: try again later."""
-
-    new: int = 0
-    repeated: int = 0
-    strange: int = 0
-    refused: int = 0
 
 
 # -- what kiosks and laboratories send --------------------------------------------------------------------------------
@@ -244,6 +233,7 @@ class Intake:
         self._now = now
         self._noticed = noticed
         self._bindings = Bindings(store)
+        self._hearing = Hearing(store, now, noticed, self._bindings)
 
     # -- one fact -----------------------------------------------------------------------------------------------------
 
@@ -258,7 +248,7 @@ class Intake:
         # A correction can bind too, and so can taking a release back.
         if outcome.held:
             for device in self._devices_of(fact):
-                self._store.adopt(device, self._bindings.of(device).vehicle)
+                self._hearing.adopt(device)
         self._noticed(_vehicles([fact]))
         return outcome
 
@@ -431,41 +421,16 @@ class Intake:
 
     def take_fixes(self, fixes: Sequence[Fix]) -> FixesTaken:
         """Take in fixes of devices, each laid to the vehicle its device was bound to at that time. Raises `StorageFull`."""
-        self._store.headroom.ask("positions")
-        known: list[tuple[str, Fix]] = []
-        strange: list[tuple[Fix, str]] = []
-        bound = {device: self._bindings.of(device) for device in {fix.device for fix in fixes}}
-        latest = self._now() + TOLERANCE
-        unusable = refused = 0
-        for fix in fixes:
-            if why := _unusable(fix):
-                room = self.keep_aside(fix.device, msgspec.json.encode(fix), why)
-                unusable, refused = unusable + room, refused + (not room)
-                continue
-            vehicle = bound[fix.device].vehicle(fix.fixed_at)
-            if fix.fixed_at > latest:
-                strange.append((fix, "in-the-future"))
-            elif vehicle is None:
-                strange.append((fix, "unknown-device"))
-            else:
-                known.append((vehicle, msgspec.structs.replace(fix, fixed_at=fix.fixed_at.astimezone(UTC))))
-        new = self._store.add_positions(known) if known else []
-        kept = self._store.add_strangers(strange) if strange else []
-        self._noticed({vehicle for (vehicle, _), fresh in zip(known, new, strict=True) if fresh})
-        return FixesTaken(
-            new=sum(new),
-            repeated=len(new) - sum(new),
-            strange=sum(kept) + unusable,
-            refused=len(kept) - sum(kept) + refused,
-        )
+        return self._hearing.take(fixes)
 
     def keep_aside(self, device: str, received: bytes, why: str) -> bool:
-        """Set aside what a device sent and nobody can use. False when it has sent too much: a broken one sends for ever."""
-        source = f"device:{device}"
-        if len(self._store.aside(MOST_UNUSABLE, source=source)) >= MOST_UNUSABLE:
-            return False
-        self._store.set_aside(source, received, why)
-        return True
+        """Set aside what a device sent and nobody can use. False when it has sent too much."""
+        return self._hearing.keep_aside(device, received, why)
+
+    def declare(self, device: str, said: Declared) -> int:
+        """What a coordinator says of a device's datum and clock counts from the next fix on. Returns how many that waited
+        for it were taken in."""
+        return self._hearing.declare(device, said)
 
     def bound(self, device: str) -> Bound:
         """The vehicles that a device reported for, from when to when."""
@@ -602,14 +567,6 @@ def _result_fact(laboratory: str, witness: str, sent: SentResult, path: str) -> 
     reported_at = sent.reported_at.astimezone(UTC)
     name = digest_id("result", laboratory, sent.accession, sent.tube, sent.specimen, test, reported_at.isoformat())
     return facts.checked(Fact(id=name, at=reported_at, witness=witness, what=what))
-
-
-def _unusable(fix: Fix) -> str:
-    """Why a fix says nothing of where anything was, or empty."""
-    if fix.fixed_at.tzinfo is None:
-        return "no-zone"
-    on_earth = isfinite(fix.lat) and isfinite(fix.lon) and abs(fix.lat) <= 90 and abs(fix.lon) <= 180
-    return "" if on_earth else "no-such-place"
 
 
 def _vehicles(told: Iterable[Fact]) -> set[str]:

@@ -13,7 +13,8 @@ from checkpoint.core.facts import HelpCalled
 from checkpoint.core.fixes import Fix
 from checkpoint.decoders.jt808 import Edition
 from checkpoint.gateway import Gateway, Limits
-from checkpoint.intake import FixesTaken, Intake
+from checkpoint.hearing import FixesTaken
+from checkpoint.intake import Intake
 from checkpoint.simulator.terminal import batch, location, registration
 from checkpoint.store import StorageBusy, StorageFull, Store
 from tests.ground import T0, Still
@@ -101,7 +102,7 @@ def test_nothing_said_before_the_proof_is_laid_to_a_vehicle(store: Store, clock:
     assert seconds(store) == [30]
     assert {(s.device, s.why) for s in store.strangers()} == {(DEVICE, "unproved")}
     assert len(store.strangers()) == 3
-    store.adopt(DEVICE, lambda _: PLATE)
+    store.adopt(DEVICE, lambda fix, _: (PLATE, fix))
     assert seconds(store) == [30], "not even when the device is bound anew"
 
 

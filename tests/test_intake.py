@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from checkpoint import intake as intake_module
+from checkpoint import hearing
 from checkpoint.core.facts import (
     Amended,
     AntigenRead,
@@ -25,7 +25,8 @@ from checkpoint.core.facts import (
     encode,
 )
 from checkpoint.core.track import Fix
-from checkpoint.intake import Answer, FixesTaken, Intake, Refused
+from checkpoint.hearing import FixesTaken
+from checkpoint.intake import Answer, Intake, Refused
 from tests.ground import T0, Still
 from tests.places import Place
 from tests.witness import PASS, PLATE, FakeKiosk, fact
@@ -454,7 +455,7 @@ def test_a_place_that_is_not_on_earth_is_set_aside(house: House, spot: dict[str,
 
 
 def test_a_device_that_sends_nonsense_for_ever_fills_no_disk(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(intake_module, "MOST_UNUSABLE", 3)
+    monkeypatch.setattr(hearing, "MOST_UNUSABLE", 3)
     taken = house.intake.take_fixes([fix(-n, lat=99.0) for n in range(5)])
     assert taken == FixesTaken(strange=3, refused=2)
     naive = Fix(device="d-2", fixed_at=T0.replace(tzinfo=None), lat=28.0, lon=120.6)

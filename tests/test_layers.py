@@ -46,7 +46,10 @@ HOUSE: dict[str, set[str]] = {
     "checkpoint.telling": {"checkpoint.core"},
     "checkpoint.granting": {"checkpoint.core", "checkpoint.store", "checkpoint.wish"},
     "checkpoint.bindings": {"checkpoint.core", "checkpoint.store"},
-    "checkpoint.intake": {"checkpoint.bindings", "checkpoint.core", "checkpoint.decoders", "checkpoint.store", "cryptography"},
+    "checkpoint.hearing": {"checkpoint.bindings", "checkpoint.core", "checkpoint.store"},
+    "checkpoint.intake": {
+        "checkpoint.bindings", "checkpoint.core", "checkpoint.decoders", "checkpoint.hearing", "checkpoint.store", "cryptography",
+    },
     "checkpoint.chores": {"checkpoint.store"},
     "checkpoint.retention": {"checkpoint.chores", "checkpoint.core", "checkpoint.store", "checkpoint.telling"},
     "checkpoint.hindsight": {"checkpoint.core"},
@@ -62,8 +65,8 @@ HOUSE: dict[str, set[str]] = {
     "checkpoint.messages": {"checkpoint.core", "checkpoint.messages", "checkpoint.store", "checkpoint.version", "httpx"},
     # the edge
     "checkpoint.gateway": {
-        "checkpoint.core", "checkpoint.decoders", "checkpoint.gateway", "checkpoint.intake", "checkpoint.store",
-        "checkpoint.watch",
+        "checkpoint.core", "checkpoint.decoders", "checkpoint.gateway", "checkpoint.hearing", "checkpoint.intake",
+        "checkpoint.store", "checkpoint.watch",
     },
     "checkpoint.web": {
         "checkpoint.bindings", "checkpoint.chores", "checkpoint.config", "checkpoint.headers", "checkpoint.core",

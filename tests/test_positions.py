@@ -83,7 +83,7 @@ def test_a_strangers_fixes_are_kept_apart_and_adopted_when_its_device_is_bound(s
     assert store.add_strangers([(fix(n), "unknown-device") for n in range(5)] * 2) == [True] * 10
     assert [s.fix for s in store.strangers(device="d-1")] == [fix(n) for n in range(5)]
     assert store.positions(PLATE) == []
-    assert store.adopt("d-1", lambda at: PLATE if at >= T0 + 2 * SECOND else None) == 3
+    assert store.adopt("d-1", lambda fix, _: (PLATE, fix) if fix.fixed_at >= T0 + 2 * SECOND else None) == 3
     assert store.positions(PLATE) == [fix(n) for n in (2, 3, 4)]
     assert len(store.strangers()) == 2
 

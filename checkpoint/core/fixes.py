@@ -21,7 +21,7 @@ class Fix(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     `encrypted` is set when the device says that its coordinates are enciphered (JT/T 808, status bit 5): they are kept, but
     are no place. `alarms` are the device's own alarms at this fix by name (JT/T 808 bits, an app's `sos`), `crossing` its own
     word that it went into or out of a region of ours: `enter STATION` or `leave STATION`. Both are evidence beside our own
-    judgement, never a verdict.
+    judgement, never a verdict. `mended` says what was put right at intake, by what was declared of the device.
     """
 
     device: str
@@ -36,6 +36,7 @@ class Fix(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     encrypted: bool = False
     alarms: tuple[str, ...] = ()
     crossing: str = ""
+    mended: str = ""
 
 
 class Episode(msgspec.Struct, frozen=True, kw_only=True):

@@ -183,7 +183,7 @@ def _key(fix: Fix) -> _Key:
     return fix.fixed_at, fix.device, fix.lat, fix.lon
 
 
-def _rest_of(fix: Fix) -> tuple[tuple[tuple[bool, float], ...], tuple[str, ...], str]:
+def _rest_of(fix: Fix) -> tuple[tuple[tuple[bool, float], ...], tuple[str, ...], str, str]:
     """What two copies of a fix can still differ in, comparable when things are missing."""
     said = (fix.accuracy_m, fix.speed_kmh, fix.course_deg, fix.altitude_m, float(fix.valid), float(fix.encrypted))
-    return tuple((value is not None, value or 0.0) for value in said), fix.alarms, fix.crossing
+    return tuple((value is not None, value or 0.0) for value in said), fix.alarms, fix.crossing, fix.mended

@@ -17,7 +17,8 @@ from typing import NamedTuple
 
 from checkpoint.core.fixes import Fix
 from checkpoint.gateway.calls import EMERGENCY, Calls
-from checkpoint.intake import MOST_UNUSABLE, Intake
+from checkpoint.hearing import MOST_UNUSABLE
+from checkpoint.intake import Intake
 from checkpoint.store import StorageFailed, StorageFull, Store
 
 log = logging.getLogger(__name__)

@@ -38,7 +38,7 @@ from checkpoint.store.ledger import (
     person_told,
     told_stamp,
 )
-from checkpoint.store.positions import Arrived, Positions, StrangeDevice, Stranger
+from checkpoint.store.positions import Arrived, Positions, StrangeDevice, Stranger, Whose
 from checkpoint.store.postgres import Postgres, open_postgres
 from checkpoint.store.readings import Account, KeptReading, Readings, sweep_readings
 from checkpoint.store.registry import Kiosk, Person, Registry
@@ -542,8 +542,8 @@ class Store:
         self.tally.took_fixes("refused", len(kept) - sum(kept))
         return kept
 
-    def adopt(self, device: str, whose: Callable[[datetime], str | None]) -> int:
-        """Lay a stranger's fixes to the vehicles that `whose` says its device reported for, each for itself. Returns how many."""
+    def adopt(self, device: str, whose: Whose) -> int:
+        """Lay a stranger's fixes to the vehicles that `whose` says, each for itself. Returns how many."""
         now = self.now()
         return self._spread(self._writer.submit(lambda: self._positions.adopt(device, whose, now))).result()
 

@@ -469,6 +469,20 @@ MIGRATIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
             "INSERT INTO readings_to VALUES ('', 0, 0)",
         ),
     ),
+    (
+        "devices' own ways",
+        (
+            # The datum and the clock of a device: what a coordinator declared, and what was noticed.
+            """CREATE TABLE declared (
+                device TEXT PRIMARY KEY,
+                datum TEXT NOT NULL DEFAULT 'WGS-84',
+                clock_s BIGINT NOT NULL DEFAULT 0,
+                declared_at BIGINT,
+                seen_clock_s BIGINT,
+                seen_clock_at BIGINT)""",
+            "ALTER TABLE positions ADD COLUMN mended TEXT NOT NULL DEFAULT ''",
+        ),
+    ),
 )
 
 

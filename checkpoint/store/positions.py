@@ -16,7 +16,7 @@ from checkpoint.store.database import Database, instant, micros
 
 MOST_STRANGE_PER_DEVICE = 5_000
 MOST_STRANGE = 100_000
-_COLUMNS = "device, fixed_at, lat, lon, accuracy_m, speed_kmh, course_deg, altitude_m, valid, encrypted, alarms, crossing"
+_COLUMNS = "device, fixed_at, lat, lon, accuracy_m, speed_kmh, course_deg, altitude_m, valid, encrypted, alarms, crossing, mended"
 
 
 class Arrived(msgspec.Struct, frozen=True, kw_only=True):
@@ -29,7 +29,7 @@ class Arrived(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Stranger(msgspec.Struct, frozen=True, kw_only=True):
-    """A fix that belongs to no vehicle (yet): from a device nobody bound, or from the future."""
+    """A fix that belongs to no vehicle (yet): from a device nobody bound, or of a time that cannot be."""
 
     device: str
     why: str
@@ -48,6 +48,10 @@ class StrangeDevice(msgspec.Struct, frozen=True, kw_only=True):
     last: Fix
 
 
+# A fix as its device sent it, and when it came -> the vehicle it belongs to and the fix as it is kept; None: nobody's yet.
+Whose = Callable[[Fix, datetime], tuple[str, Fix] | None]
+
+
 class Positions:
     """Reads on any thread; `add` and `add_strangers` on the writer's."""
 
@@ -59,7 +63,7 @@ class Positions:
         received_at, fresh = micros(now), []
         for vehicle, fix in fixes:
             changed = self._db.run(
-                f"INSERT INTO positions (vehicle, {_COLUMNS}, received_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+                f"INSERT INTO positions (vehicle, {_COLUMNS}, received_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
                 " ON CONFLICT (vehicle, fixed_at, device, lat, lon) DO NOTHING",
                 (vehicle, *_values(fix), received_at),
             )
@@ -84,16 +88,19 @@ class Positions:
             kept.append(True)
         return kept
 
-    def adopt(self, device: str, whose: Callable[[datetime], str | None], now: datetime) -> int:
-        """Move a device's fixes from among the strangers to the vehicle that it reported for at the time of each; those of
-        no vehicle, or of the future, stay."""
+    def adopt(self, device: str, whose: Whose, now: datetime) -> int:
+        """Move a device's fixes from among the strangers to the vehicle that `whose` says; those of nobody stay, and so do
+        those of a device that never proved what it is."""
         rows = self._db.rows(
-            "SELECT fixed_at, lat, lon, raw FROM strangers WHERE device = ? AND why = 'unknown-device'", (device,)
+            "SELECT fixed_at, lat, lon, raw, received_at FROM strangers WHERE device = ? AND why <> 'unproved'", (device,)
         )
-        found = [(row[:3], msgspec.json.decode(row[3], type=Fix)) for row in rows]
-        mine = [(key, vehicle, fix) for key, fix in found if (vehicle := whose(fix.fixed_at)) is not None]
-        self.add([(vehicle, fix) for _, vehicle, fix in mine], now)
-        for key, _, _ in mine:
+        mine = []
+        for row in rows:
+            found = whose(msgspec.json.decode(row[3], type=Fix), instant(row[4]))
+            if found is not None:
+                mine.append((row[:3], found))
+        self.add([found for _, found in mine], now)
+        for key, _ in mine:
             self._db.run("DELETE FROM strangers WHERE device = ? AND fixed_at = ? AND lat = ? AND lon = ?", (device, *key))
         return len(mine)
 
@@ -209,11 +216,12 @@ def _values(fix: Fix) -> tuple[object, ...]:
         int(fix.encrypted),
         " ".join(fix.alarms),
         fix.crossing,
+        fix.mended,
     )
 
 
 def _fix(row: tuple[object, ...]) -> Fix:
-    device, fixed_at, lat, lon, accuracy, speed, course, altitude, valid, encrypted, alarms, crossing = row
+    device, fixed_at, lat, lon, accuracy, speed, course, altitude, valid, encrypted, alarms, crossing, mended = row
     return Fix(
         device=device,  # type: ignore[arg-type]
         fixed_at=instant(fixed_at),  # type: ignore[arg-type]
@@ -227,4 +235,5 @@ def _fix(row: tuple[object, ...]) -> Fix:
         encrypted=bool(encrypted),
         alarms=tuple(alarms.split()) if alarms else (),  # type: ignore[attr-defined]
         crossing=crossing,  # type: ignore[arg-type]
+        mended=mended,  # type: ignore[arg-type]
     )

@@ -109,6 +109,17 @@ class Trackers(Table):
     regions = p.TextField(default="")
 
 
+class Declared(Table):
+    """Devices' own ways: what a coordinator declared of datum and clock, and what was noticed of the clock."""
+
+    device = p.TextField(primary_key=True)
+    datum = p.TextField(default="WGS-84")
+    clock_s = p.BigIntegerField(default=0)
+    declared_at = p.BigIntegerField(null=True)
+    seen_clock_s = p.BigIntegerField(null=True)
+    seen_clock_at = p.BigIntegerField(null=True)
+
+
 class Links(Table):
     """Personal links to a pass: open once, then bound to one phone."""
 
@@ -391,5 +402,5 @@ class TerminalKnocks(Table):
 TABLES = (
     People, Carriers, Laboratories, Staff, Kiosks, Issuers, Serials, Devices, Trackers, Links, PhoneRequests, Sessions,
     Settings, PassSeeds, Chores, ApiTokens, KeptAnswers, Accounts, Factors, RecoveryCodes, Invitations, Challenges, Attempts,
-    Audit, Webhooks, Outbox, Terminals, TerminalKnocks,
+    Audit, Webhooks, Outbox, Terminals, TerminalKnocks, Declared,
 )  # fmt: skip

@@ -1,7 +1,7 @@
 """The registry: who people, offices, machines and keys are. It changes in place and is no part of the record.
 
 One object, a theme a file: `people`, `stations`, `accounts`, `access`, `doorway`, `issuing`, `chores`, `programs`, `trackers`,
-`phones`, `terminals`, `webhooks`.
+`phones`, `terminals`, `webhooks`, `declared`.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 from checkpoint.store.registry.access import AccessShelf, Link, Session
 from checkpoint.store.registry.accounts import Account, AccountsShelf, Factor, NameTaken
 from checkpoint.store.registry.chores import ChoreRecord, ChoresShelf
+from checkpoint.store.registry.declared import DeclaredShelf, Ways
 from checkpoint.store.registry.doorway import Audited, Challenge, DoorwayShelf
 from checkpoint.store.registry.issuing import Issuer, IssuingShelf
 from checkpoint.store.registry.people import Office, PeopleShelf, Person, StaffMember
@@ -22,12 +23,12 @@ from checkpoint.store.registry.webhooks import Outgoing, Webhook, WebhooksShelf
 __all__ = [
     "Account", "ApiToken", "Audited", "Challenge", "ChoreRecord", "Factor", "Issuer", "KeptAnswer", "Kiosk", "Knock", "Link",
     "NameTaken", "Office", "Outgoing", "Person", "PhoneRequest", "Registry", "Session", "StaffMember", "Terminal", "Tracker",
-    "Webhook",
+    "Ways", "Webhook",
 ]  # fmt: skip
 
 
 class Registry(
     PeopleShelf, StationsShelf, AccountsShelf, AccessShelf, DoorwayShelf, IssuingShelf, ChoresShelf, ProgramsShelf, TrackersShelf,
-    PhonesShelf, TerminalsShelf, WebhooksShelf,
+    PhonesShelf, TerminalsShelf, WebhooksShelf, DeclaredShelf,
 ):  # fmt: skip
     """All shelves in one."""

@@ -1,0 +1,137 @@
+"""What devices send: laid to vehicles, put right by what was declared, set aside where nobody can use it; their clocks noticed.
+
+The law of this file: each fix is taken for itself, by what was bound and declared of its device; it is durable when we return.
+What cannot be true is kept as it came, with why, until somebody says what to make of it: then it is taken in like any other.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from math import isfinite
+
+import msgspec
+
+from checkpoint.bindings import Bindings, Bound
+from checkpoint.core import declared
+from checkpoint.core.declared import AS_SENT, TOLERANCE, Declared
+from checkpoint.core.fixes import Fix
+from checkpoint.store import Store
+
+MOST_UNUSABLE = 100
+# Devices whose clocks are remembered; an offset is noticed anew within minutes.
+MOST_CLOCKS = 20_000
+
+
+class FixesTaken(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of fixes, counted. `strange` are kept apart, for `refused` there was no room: try again later."""
+
+    new: int = 0
+    repeated: int = 0
+    strange: int = 0
+    refused: int = 0
+
+
+class Hearing:
+    """Takes in what devices send. From any thread."""
+
+    def __init__(
+        self, store: Store, now: Callable[[], datetime], noticed: Callable[[Iterable[str]], None], bindings: Bindings
+    ) -> None:
+        self._store = store
+        self._now = now
+        self._noticed = noticed
+        self._bindings = bindings
+        self._offsets: OrderedDict[str, declared.Offset] = OrderedDict()
+        self._offsets_lock = threading.Lock()
+
+    def take(self, fixes: Sequence[Fix]) -> FixesTaken:
+        """Take in fixes of devices, each laid to the vehicle its device was bound to at that time. Raises `StorageFull`."""
+        self._store.headroom.ask("positions")
+        known: list[tuple[str, Fix]] = []
+        strange: list[tuple[Fix, str]] = []
+        bound = {device: self._bindings.of(device) for device in {fix.device for fix in fixes}}
+        ways, now = self._store.registry.declared(bound), self._now()
+        unusable = refused = 0
+        for fix in fixes:
+            if why := _unusable(fix):
+                room = self.keep_aside(fix.device, msgspec.json.encode(fix), why)
+                unusable, refused = unusable + room, refused + (not room)
+                continue
+            found = _whose(fix, bound[fix.device], ways.get(fix.device, AS_SENT), now)
+            if isinstance(found, str):
+                strange.append((fix, found))
+            else:
+                known.append(found)
+        new = self._store.add_positions(known) if known else []
+        kept = self._store.add_strangers(strange) if strange else []
+        self._hear_clocks(fixes, bound, now)
+        self._noticed({vehicle for (vehicle, _), fresh in zip(known, new, strict=True) if fresh})
+        return FixesTaken(
+            new=sum(new),
+            repeated=len(new) - sum(new),
+            strange=sum(kept) + unusable,
+            refused=len(kept) - sum(kept) + refused,
+        )
+
+    def keep_aside(self, device: str, received: bytes, why: str) -> bool:
+        """Set aside what a device sent and nobody can use. False when it has sent too much: a broken one sends for ever."""
+        source = f"device:{device}"
+        if len(self._store.aside(MOST_UNUSABLE, source=source)) >= MOST_UNUSABLE:
+            return False
+        self._store.set_aside(source, received, why)
+        return True
+
+    def declare(self, device: str, said: Declared) -> int:
+        """What a coordinator says of a device's datum and clock counts from the next fix on; what waited for it is taken in.
+        Returns how many fixes that were."""
+        self._store.registry.declare(device, said)
+        return self.adopt(device)
+
+    def adopt(self, device: str) -> int:
+        """Lay what waits of a device to the vehicles it reported for, as far as that is known now."""
+        bound, said = self._bindings.of(device), self._store.registry.declared((device,)).get(device, AS_SENT)
+
+        def whose(fix: Fix, received_at: datetime) -> tuple[str, Fix] | None:
+            found = _whose(fix, bound, said, received_at)
+            return None if isinstance(found, str) else found
+
+        return self._store.adopt(device, whose)
+
+    def _hear_clocks(self, fixes: Sequence[Fix], bound: Mapping[str, Bound], now: datetime) -> None:
+        """Notice a clock that keeps its distance from ours, and keep what was noticed when it changes."""
+        newest: dict[str, datetime] = {}
+        for fix in fixes:
+            known = bound[fix.device]
+            if fix.fixed_at.tzinfo is not None and (known.bindings or known.before is not None):
+                newest[fix.device] = max(fix.fixed_at, newest.get(fix.device, fix.fixed_at))
+        for device, at in newest.items():
+            with self._offsets_lock:
+                before = self._offsets.pop(device, None)
+                offset = self._offsets[device] = declared.heard(before, at, now)
+                if len(self._offsets) > MOST_CLOCKS:
+                    self._offsets.popitem(last=False)
+            steady_s = offset.steady_s
+            if steady_s is None or (before is not None and before.steady_s == steady_s):
+                continue
+            seen_s = self._store.registry.ways_of(device).seen_clock_s
+            if (steady_s or seen_s) and (seen_s is None or abs(seen_s - steady_s) > TOLERANCE.total_seconds()):
+                self._store.registry.clock_seen(device, steady_s)
+
+
+def _whose(fix: Fix, bound: Bound, said: Declared, received_at: datetime) -> tuple[str, Fix] | str:
+    """The vehicle that a fix belongs to and the fix as it is kept; a text: why it is nobody's."""
+    fix = declared.mended(msgspec.structs.replace(fix, fixed_at=fix.fixed_at.astimezone(UTC)), said)
+    odd = declared.odd_time(fix.fixed_at, received_at)
+    vehicle = bound.vehicle(fix.fixed_at)
+    return odd or ((vehicle, fix) if vehicle is not None else "unknown-device")
+
+
+def _unusable(fix: Fix) -> str:
+    """Why a fix says nothing of where anything was, or empty."""
+    if fix.fixed_at.tzinfo is None:
+        return "no-zone"
+    on_earth = isfinite(fix.lat) and isfinite(fix.lon) and abs(fix.lat) <= 90 and abs(fix.lon) <= 180
+    return "" if on_earth else "no-such-place"
