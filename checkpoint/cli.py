@@ -101,6 +101,9 @@ def parser(t: Texts) -> argparse.ArgumentParser:
     loops = group("loop")
     check = add("loop check", loop_check, loops)
     check.add_argument("file", type=Path, metavar="FILE", help=t("cli.help.loop-file"))
+    draft = add("loop draft", _in_shell("draft", "drafted"), loops)
+    draft.add_argument("--half-width-m", type=_half_width, metavar="N", help=t("cli.help.draft-half-width"))
+    _track_options(draft, t)
     line = add("loop line", loop_line, loops)
     line.add_argument("file", type=Path, metavar="FILE.gpx", help=t("cli.help.gpx-file"))
     line.add_argument("--datum", choices=tuple(_DATUMS), default="wgs84", help=t("cli.help.datum"))
@@ -174,6 +177,13 @@ def _track_options(parser: argparse.ArgumentParser, t: Texts) -> None:
     parser.add_argument("tracks", nargs="+", type=Path, metavar="TRACK", help=t("cli.help.tracks"))
     parser.add_argument("--datum", choices=tuple(_DATUMS), default="wgs84", help=t("cli.help.datum"))
     parser.add_argument("--zone", type=_zone, metavar="ZONE", help=t("cli.help.zone"))
+
+
+def _half_width(text: str) -> float:
+    number = float(text)
+    if not 10 <= number <= 2000:
+        raise ValueError(text)
+    return number
 
 
 def _zone(text: str) -> ZoneInfo:

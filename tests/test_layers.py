@@ -52,6 +52,7 @@ HOUSE: dict[str, set[str]] = {
     },
     "checkpoint.chores": {"checkpoint.store"},
     "checkpoint.retention": {"checkpoint.chores", "checkpoint.core", "checkpoint.store", "checkpoint.telling"},
+    "checkpoint.drafting": {"checkpoint.core", "checkpoint.decoders", "checkpoint.drafting"},
     "checkpoint.hindsight": {"checkpoint.core"},
     "checkpoint.replay": {"checkpoint.core", "checkpoint.hindsight", "checkpoint.telling"},
     "checkpoint.readings": {"checkpoint.core", "checkpoint.store"},
