@@ -16,9 +16,10 @@ from math import atan2, cos, degrees, inf, radians, sin
 from typing import Literal, NamedTuple
 
 from checkpoint.core import geo
-from checkpoint.core.episodes import OffLoop, Step, Unknown, WrongWay
+from checkpoint.core.episodes import Step, Unknown, WrongWay
 from checkpoint.core.fixes import Episode, Fix, TrackReading, TrackVisit
 from checkpoint.core.loop import LEGS, Leg
+from checkpoint.core.offloop import OffLoop
 from checkpoint.core.pace import Pace
 from checkpoint.core.rests import Rest
 from checkpoint.core.said import Said

@@ -65,7 +65,7 @@ HELD_OUT: dict[str, Noise] = {
     "scattered, mute": _BASE._replace(scattered=True, speed=False, course=False, accuracy=False),
     "drift": _BASE._replace(drift_every_s=900.0, drift_m=(10.0, 30.0), drift_s=(60.0, 300.0)),
     "bias": _BASE._replace(bias_m=(10.0, 20.0)),
-    "liar": _BASE._replace(wander_m=12.0, wander_s=90.0, lies_m=4.0),  # one in a hundred of its fixes is 36 m off, and it says 4
+    "liar": _BASE._replace(bias_m=(25.0, 35.0), lies_m=4.0),
     "canyon": _BASE._replace(
         wander_m=12.0, wander_s=30.0, displaced_every_s=600.0, displaced_m=(40.0, 150.0), displaced_fixes=(1, 4), stop_and_go=True
     ),

@@ -5,6 +5,9 @@ source: domain 5, defaults: confirmed by 3 fixes and 20 s
 2022-04-20 08:30:00  at depot: loaded 40 parcels, seal A1
 2022-04-20 08:50:00  at depot: scanned out
 2022-04-20 09:00:00  drives from km 0 to km 19.9 outbound, at 60 km/h, every 10 s, off 100 m from km 15 to km 20
-2022-04-20 09:20:00  drives from km 20 to km 21 outbound, at 60 km/h, every 10 s, off 170 m
+# It turns off: each fix lies farther out than the one before.
+2022-04-20 09:20:00  reports at km 20 outbound, off 170 m, at 60 km/h
+2022-04-20 09:20:10  reports at km 20.15 outbound, off 230 m, at 60 km/h
 2022-04-20 09:20:19  expect off-loop suspected; no off-loop
+2022-04-20 09:20:20  reports at km 20.3 outbound, off 290 m, at 60 km/h
 2022-04-20 09:20:20  expect off-loop yellow since 09:20

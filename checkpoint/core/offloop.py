@@ -1,0 +1,222 @@
+"""Outside the corridor and every station: suspected by one fix, confirmed when it cannot well be the receiver's fault.
+
+The law of this file: a receiver that errs throws its fixes aside at once, for a few fixes, and then reports a truck that
+drives on beside its line, with the line's own course. A truck that leaves drives away: its course turns off the line, and
+each fix lies farther out than the one before. What looks like driving away is believed by the policy's numbers; anything
+else must last for longer, and a receiver that stands and repeats itself has said it only once.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from math import copysign, radians, sin
+
+from checkpoint.core.episodes import EVIDENCE_FIXES, Step, Watcher, cited
+from checkpoint.core.facts import Cited
+from checkpoint.core.fixes import Episode
+from checkpoint.core.loop import Leg, Policy
+
+_STAMP_S = 1.0  # whole-second stamps: three fixes at ten seconds may lie 19 s apart
+_MORE_FIXES = 2  # than the policy asks for, when the truck was not seen to drive away
+_TIMES_AS_LONG = 2.0
+_LONG_TIMES = 6.0  # so long, and the fixes that the policy asks for will do, unless no truck could have come there
+_AWAY_SHARE = 0.15  # of the ground covered is gained sideways, at least: about nine degrees to the line
+_AWAY_M = 10.0  # ... and more than a receiver wanders between two fixes
+_COURSE_DEG = 8.0  # how far a course is off that a device says
+_ASIDE_M = 20.0  # what a receiver may wander sideways in one step
+_SLOW_KMH = 8.0  # slower than this a course says nothing
+_RARE_S = 45.0  # in steps longer than this a truck can turn off, and turn again to drive beside its line
+_SILENCE_TIMES = 2.5  # ... unless its device fell silent: the first fixes after that are a receiver's worst
+_STANDS_M = 15.0
+_REPEATS_S = 180.0  # a standing receiver is asked again after this long
+
+
+def aside_m(step: Step) -> float:
+    """Metres off the line's middle, with the side: left of it is positive."""
+    return copysign(step.match.off_m, step.match.left_m)
+
+
+def drove_aside(before: Step, step: Step) -> bool:
+    """Whether the truck's own courses explain how far it came sideways in one step; so do missing ones."""
+    said = [_sideways(s) for s in (before, step)]
+    if said[1] is None:
+        return True
+    here, there = said[0] or 0.0, said[1]
+    ground = max(before.speed_kmh, step.speed_kmh) / 3.6 * step.dt_s
+    came = aside_m(step) - aside_m(before)
+    slack = _ASIDE_M + sin(radians(_COURSE_DEG)) * ground
+    return ground * min(here, there, 0.0) - slack <= came <= ground * max(here, there, 0.0) + slack
+
+
+def _sideways(step: Step) -> float | None:
+    """How much of a step along the truck's course leads to the left of the line: -1 to 1; None when it is not known."""
+    course = step.fix.course_deg
+    if course is None or step.fix.speed_kmh is None or step.fix.speed_kmh < _SLOW_KMH:
+        return None
+    east, north = sin(radians(course)), sin(radians(90 - course))
+    return north * step.match.east - east * step.match.north
+
+
+class OffLoop(Watcher):
+    """Outside the union of corridor and stations.
+
+    Suspected after one fix. Confirmed by `confirm_fixes` fixes and `confirm_s` when the truck was seen to drive away, sooner
+    when that is decisive: beyond `decisive_half_widths` half-widths with `decisive_fixes`. Otherwise two more fixes are
+    asked for over twice the time, or the same number over six times. Leaving is judged at the corridor's edge, coming back
+    at `return_share` of it and by two fixes, so that a truck on the edge makes one episode and not ten.
+    """
+
+    def __init__(self, policy: Policy) -> None:
+        self._policy = policy
+        self._inside: Step | None = None  # the step before this excursion
+        self._since: datetime | None = None
+        self._clear()
+
+    def _clear(self) -> None:
+        self._since = None
+        self._since_s = 0.0
+        self._count = 0
+        self._counted_s = 0.0
+        self._far = 0
+        self._seen_leaving = False
+        self._rare = False
+        self._leaped = False
+        self._out_ms = 0.0  # how fast the first step went sideways
+        self._away = 0  # steps that led farther away
+        self._away_ms = 0.0
+        self._confirmed: datetime | None = None
+        self._decisive = False
+        self._evidence: tuple[Cited, ...] = ()
+        self._farthest = 0.0
+        self._along: float | None = None
+        self._leg: Leg | None = None
+        self._returned: Step | None = None
+        self._last: Step | None = None
+
+    @property
+    def confirmed(self) -> bool:
+        """Whether an excursion is open and confirmed."""
+        return self._confirmed is not None
+
+    @property
+    def since_s(self) -> float | None:
+        """When the open excursion began."""
+        return self._since_s if self._since is not None else None
+
+    def step(self, step: Step) -> Episode | None:
+        """Told of a step; the episode that has closed with it, or None."""
+        inside = step.excess_m <= 0 or bool(step.station)
+        if self._since is None:
+            if inside:
+                self._inside = step
+            else:
+                self._begin(step, self._inside)
+            return None
+        if bool(step.station) or step.back_in:
+            return self._coming_back(step)
+        self._returned = None
+        return None if inside else self._further(step)
+
+    def _begin(self, step: Step, before: Step | None) -> None:
+        self._since, self._since_s = step.fix.fixed_at, step.at_s
+        self._leg, self._along = step.leg, round(step.match.along_m, 1)
+        self._count = self._far = self._away = 0
+        self._leaped, self._seen_leaving, self._rare = step.leaped, False, False
+        if before is not None and not step.gap and not step.leaped:
+            rare = step.dt_s > _RARE_S
+            self._rare = rare and step.dt_s <= _SILENCE_TIMES * (before.dt_s or step.dt_s)
+            if not rare:
+                self._leaped = not drove_aside(before, step)
+                self._seen_leaving = not self._leaped
+                self._out_ms = abs(aside_m(step) - aside_m(before)) / step.dt_s if step.dt_s else 0.0
+        self._add(step)
+
+    def _add(self, step: Step) -> None:
+        last = self._last
+        if last is not None:
+            gained = step.match.off_m - last.match.off_m
+            if not step.leaped and gained >= max(_AWAY_M, _AWAY_SHARE * step.moved_m):
+                self._away += 1
+                self._away_ms = max(self._away_ms, gained / step.dt_s)
+        self._last = step
+        if not self._leaped or step.moved_m > _STANDS_M or step.at_s - self._counted_s >= _REPEATS_S:
+            self._count += 1
+            self._counted_s = step.at_s
+        self._farthest = max(self._farthest, step.match.off_m)
+        beyond = step.excess_m > (self._policy.decisive_half_widths - 1) * step.match.half_m
+        self._far = self._far + 1 if beyond else 0
+        if len(self._evidence) < EVIDENCE_FIXES and self._confirmed is None:
+            self._evidence = (*self._evidence, cited(step))
+
+    def _drove_away(self, steps: int) -> bool:
+        """Whether the truck was seen to drive off the line and on, away from it, by so many steps. Of a device that reports
+        rarely nothing of the kind can be asked."""
+        return self._rare or (self._seen_leaving and self._away >= steps and self._out_ms <= 1.5 * self._away_ms + 2.0)
+
+    def _further(self, step: Step) -> Episode | None:
+        closed = None
+        if step.gap:
+            # Where it was in between nobody knows: what was confirmed ends with its last fix, and a new one begins.
+            closed = self._close(self._last.fix.fixed_at if self._last is not None else None)
+            self._begin(step, None)
+            return closed
+        self._add(step)
+        if self._confirmed is None:
+            policy, lasted_s = self._policy, step.at_s - self._since_s + _STAMP_S
+            decisive = self._far >= policy.decisive_fixes and self._drove_away(policy.decisive_fixes - 1)
+            plain = (
+                self._count >= policy.confirm_fixes
+                and lasted_s >= policy.confirm_s
+                and self._drove_away(policy.confirm_fixes - 1)
+            )
+            lasting = self._count >= policy.confirm_fixes + _MORE_FIXES and lasted_s >= _TIMES_AS_LONG * policy.confirm_s
+            if not self._leaped and self._count >= policy.confirm_fixes:
+                lasting = lasting or lasted_s >= _LONG_TIMES * policy.confirm_s
+            if decisive or plain or lasting:
+                self._confirmed, self._decisive = step.fix.fixed_at, decisive
+        return closed
+
+    def _coming_back(self, step: Step) -> Episode | None:
+        if self._confirmed is None:
+            self._clear()
+            self._inside = step
+            return None
+        if self._returned is None and not step.gap and not step.station:
+            self._returned = step
+            return None
+        first = self._returned or step
+        # After a gap the return is known, not its moment: the last fix outside ends it, in favour of the driver.
+        ended = self._last if step.gap and self._returned is None and self._last is not None else first
+        self._inside = step
+        return self._close(ended.fix.fixed_at, first)
+
+    def _close(self, until: datetime | None, back: Step | None = None) -> Episode | None:
+        closed = None
+        if self._confirmed is not None:
+            closed = self._episode(until, () if back is None else (cited(back),))
+        self._clear()
+        return closed
+
+    def drop(self) -> None:
+        """Forget the open excursion: another explanation was found for it."""
+        self._clear()
+
+    def open(self) -> Episode | None:
+        """The open excursion, suspected or confirmed."""
+        return self._episode(None, ()) if self._since is not None else None
+
+    def _episode(self, until: datetime | None, ending: tuple[Cited, ...]) -> Episode:
+        assert self._since is not None
+        return Episode(
+            kind="off-loop",
+            since=self._since,
+            confirmed_at=self._confirmed,
+            until=until,
+            evidence=self._evidence + ending,
+            values={
+                "leg": self._leg,
+                "along_m": self._along,
+                "farthest_m": round(self._farthest, 1),
+                "decisive": self._decisive,
+            },
+        )
