@@ -107,6 +107,22 @@ def _port(text: str) -> int:
     return int(text)
 
 
+def _optional_port(text: str) -> int | None:
+    return _port(text) if text else None
+
+
+def _count(text: str) -> int:
+    if not text.isascii() or not text.isdecimal() or not 1 <= int(text) <= 100_000:
+        raise ValueError("a number from 1 to 100000 wanted")
+    return int(text)
+
+
+def _seconds(text: str) -> int:
+    if not text.isascii() or not text.isdecimal() or int(text) > 3600:
+        raise ValueError("seconds from 0 to 3600 wanted")
+    return int(text)
+
+
 def _host(text: str) -> str:
     if not text or any(c.isspace() or c == "/" for c in text):
         raise ValueError("a host name or address wanted")
@@ -316,6 +332,20 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(name="TLS_KEY", cast=_pem, default="", purpose="its key (PEM)"),
     Setting(name="LAN_PORT", cast=_port, default="8200", purpose="port of the page that hands out the local root (`--lan`)"),
     Setting(
+        name="TERMINALS_PORT",
+        cast=_optional_port,
+        default="",
+        purpose="port on which trucks' own terminals are heard (JT/T 808); empty: none are",
+    ),
+    Setting(name="TERMINALS_HOST", cast=_host, default="127.0.0.1", purpose="address on which they are heard"),
+    Setting(
+        name="TERMINALS_EVERY",
+        cast=_seconds,
+        default="10",
+        purpose="seconds between positions, as terminals are told once they have proved themselves; `0`: as each is set",
+    ),
+    Setting(name="TERMINALS_MOST", cast=_count, default="4000", purpose="connections of terminals at most"),
+    Setting(
         name="WEBHOOKS",
         cast=_webhooks,
         default="public",
@@ -369,6 +399,10 @@ class Config:
     tls_certificate: Path | None
     tls_key: Path | None
     lan_port: int
+    terminals_port: int | None
+    terminals_host: str
+    terminals_every: int
+    terminals_most: int
     webhooks: str
     logs: str
     backups: Path | None

@@ -7,10 +7,12 @@ begun; on SIGINT or SIGTERM streams are closed first, or an open board would hol
 from __future__ import annotations
 
 import gc
+import resource
 import signal
 import socket
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from ipaddress import ip_network
 from pathlib import Path
 from random import SystemRandom
 from urllib.parse import urlsplit
@@ -21,11 +23,14 @@ from starlette.applications import Starlette
 from checkpoint.backup import regular
 from checkpoint.chores import Chore, Chores
 from checkpoint.config import Clock, Config, supervisor
+from checkpoint.gateway import Gateway, Tally
+from checkpoint.gateway import Limits as GatewayLimits
 from checkpoint.headers import headers_of, insists
+from checkpoint.logs import is_within
 from checkpoint.messages.courier import Courier
 from checkpoint.messages.sending import Sender
 from checkpoint.messages.targets import Targets
-from checkpoint.ports import listen
+from checkpoint.ports import PortTaken, listen
 from checkpoint.process import Process
 from checkpoint.retention.sweeping import retention
 from checkpoint.store import Store
@@ -35,12 +40,16 @@ from checkpoint.watch import Watch
 from checkpoint.web import idempotency
 from checkpoint.web.app import create_app
 from checkpoint.web.edge import LOCAL, Edge, name_of
+from checkpoint.web.house import House
 from checkpoint.web.hub import Hub
 from checkpoint.web.invitations import begin
 from checkpoint.web.limits import Limits
 from checkpoint.wire import Wire
 
 GRACE_S = 4
+LOOPBACK = (ip_network("127.0.0.0/8"), ip_network("::1/128"))
+# Pages, kiosks, the database: what is open beside terminals.
+OTHER_FILES = 5_000
 
 
 class Server(Process):
@@ -123,12 +132,52 @@ def edge_of(config: Config) -> Edge:
     )
 
 
+def gateway_of(config: Config, store: Store, app: Starlette, taken: Sequence[socket.socket], tally: Tally) -> Gateway | None:
+    """The gateway for trucks' own terminals, on a port that was taken; None: nobody wants one."""
+    if not taken:
+        return None
+    house: House = app.state.house
+    return Gateway(
+        store,
+        house.intake,
+        config.now,
+        taken,
+        looks=house.watch.looks,
+        tally=tally,
+        limits=GatewayLimits(most=config.terminals_most),
+        interval_s=config.terminals_every,
+        trusted=lambda address: is_within(address, (*LOOPBACK, *config.proxies)),
+    )
+
+
+def ports_of(config: Config) -> list[socket.socket]:
+    """The port for terminals, taken. Raises `PortTaken`."""
+    if config.terminals_port is None:
+        return []
+    room_for(config.terminals_most)
+    try:
+        return [listen(config.terminals_host, config.terminals_port)]
+    except PortTaken as taken:
+        taken.setting = "CHECKPOINT_TERMINALS_PORT"
+        raise
+
+
+def room_for(connections: int) -> None:
+    """Ask the machine for as many open files as connections can need, and what is left of them for everything else."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = connections + OTHER_FILES
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        wanted = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
 def serve(config: Config, begun: Callable[[str], None], sockets: Sequence[socket.socket] = ()) -> int:
     """Run the server until it is told to end. `begun` is told, once it listens, the one-time link of a first start, or nothing.
 
     Returns 0 after a graceful end. Raises `PortTaken`, `StorageFailed`, `WrongKey`.
     """
     taken = list(sockets) or [listen(config.host, config.port)]
+    for_terminals = ports_of(config)
     config.data.mkdir(parents=True, exist_ok=True)
     store = Store.open(config.database, config.now, config.headroom_mb << 20, config.key_folder)
     try:
@@ -141,6 +190,7 @@ def serve(config: Config, begun: Callable[[str], None], sockets: Sequence[socket
         targets = Targets(inside=config.webhooks == "any")
         wall = config.now.wall if isinstance(config.now, Clock) else config.now
         courier = Courier(store, config.now, store.election.elected, Sender(targets), SystemRandom().random, wall)
+        terminals = Tally()
         app = create_app(
             store,
             config.now,
@@ -152,7 +202,9 @@ def serve(config: Config, begun: Callable[[str], None], sockets: Sequence[socket
             edge=edge_of(config),
             second_factor=config.second_factor,
             targets=targets,
+            terminals=terminals if for_terminals else None,
         )
+        gateway = gateway_of(config, store, app, for_terminals, terminals)
         wire = Wire(config.proxies, headers_of(insists(config.public_url)))
         server = Server(
             app,
@@ -167,10 +219,14 @@ def serve(config: Config, begun: Callable[[str], None], sockets: Sequence[socket
         watch.start()
         chores.start()
         courier.start()
+        if gateway is not None:
+            gateway.start()
         try:
             with suppress(KeyboardInterrupt):
                 server.run(sockets=taken)
         finally:
+            if gateway is not None:
+                gateway.stop()
             courier.stop()
             chores.stop()
             watch.stop()

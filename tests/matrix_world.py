@@ -21,7 +21,7 @@ from checkpoint.messages.events import FOR_ROLE
 from checkpoint.store import Store
 from checkpoint.store.registry import Account
 from checkpoint.store.registry.accounts import TOTP
-from checkpoint.web import access, devices
+from checkpoint.web import access, devices, terminals
 from checkpoint.web.access import (
     ADMINISTRATOR,
     ANYONE,
@@ -276,6 +276,11 @@ def _tracker(world: World, _: str, __: str) -> str:
     return devices.new_tracker(world.house, world.plate(), Caller(role=COORDINATOR, by="x"))[0]
 
 
+def _terminal(world: World, _: str, __: str) -> str:
+    number = str(13_900_000_000 + world.number())
+    return terminals.enrol(world.house, number, world.plate(), Caller(role=COORDINATOR, by="x")).device
+
+
 def _journey(world: World, owner: str, _: str) -> str:
     plate, _pass = world.truck(owner)
     journey = world.house.watch.look(plate).view.journey
@@ -349,6 +354,7 @@ MAKERS: dict[str, Callable[[World, str, str], str]] = {
     "member": _member,
     "kiosk": _kiosk,
     "tracker": _tracker,
+    "terminal": _terminal,
     "token": _token,
     "link": lambda w, owner, _: w.granted(owner).link_token,
     "loop": lambda w, owner, _: f"{LOOP}/1",

@@ -72,7 +72,7 @@ HOUSE: dict[str, set[str]] = {
     "checkpoint.web": {
         "checkpoint.bindings", "checkpoint.chores", "checkpoint.config", "checkpoint.headers", "checkpoint.core",
         "checkpoint.decoders", "checkpoint.store", "checkpoint.ui",
-        "checkpoint.retention",
+        "checkpoint.gateway", "checkpoint.retention",
         "checkpoint.messages",
         "checkpoint.wish",
         "checkpoint.granting", "checkpoint.intake", "checkpoint.logs", "checkpoint.watch", "checkpoint.web",
@@ -88,8 +88,8 @@ HOUSE: dict[str, set[str]] = {
     "checkpoint.cli": {"checkpoint", "httpx"},
     "checkpoint.shell": {"checkpoint"},
     "checkpoint.serving": {
-        "checkpoint.backup", "checkpoint.chores", "checkpoint.config", "checkpoint.headers",
-        "checkpoint.ports", "checkpoint.store",
+        "checkpoint.backup", "checkpoint.chores", "checkpoint.config", "checkpoint.gateway", "checkpoint.headers",
+        "checkpoint.logs", "checkpoint.ports", "checkpoint.store",
         "checkpoint.watch", "checkpoint.web", "checkpoint.process", "checkpoint.tls", "checkpoint.wire", "starlette", "uvicorn",
         "checkpoint.retention",
         "checkpoint.messages",

@@ -22,6 +22,7 @@ from checkpoint.web import (
     api_station,
     api_trucks,
     api_webhooks,
+    terminals,
     webhooks_data,
 )
 from checkpoint.web.api_offices import PassesQuery, PassRead, PassRequestRead, RequestsQuery, ResultRead, ResultsQuery
@@ -163,6 +164,14 @@ CALLS: tuple[Call, ...] = (
         body=api_records.Release,
         answer=api_answers.DeviceTaken,
         refused=((404, "no-tracker"), (422, "malformed")),
+    ),
+    Call(
+        key="devices.terminal",
+        method="POST",
+        path="/api/v1/terminals",
+        body=terminals.NewTerminal,
+        answer=api_answers.DeviceTaken,
+        refused=((422, "malformed"),),
     ),
     # passes
     Call(

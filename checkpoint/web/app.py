@@ -13,6 +13,7 @@ from starlette.middleware import Middleware
 
 from checkpoint.chores import Chores
 from checkpoint.config import Now, utc_now
+from checkpoint.gateway import Tally
 from checkpoint.granting import PassOffice
 from checkpoint.headers import Headers, insists
 from checkpoint.intake import Intake
@@ -45,6 +46,7 @@ def create_app(
     edge: Edge | None = None,
     second_factor: bool = False,
     targets: Targets | None = None,
+    terminals: Tally | None = None,
 ) -> Starlette:
     """The server over an open store. Without a `watch` it makes its own, and starts and stops it with the application;
     one that is given belongs to the giver (who had it publish to `hub`). So do `chores`, and nobody else starts them."""
@@ -70,6 +72,7 @@ def create_app(
         guessing=Guessing(store.registry, now),
         second_factor=second_factor,
         targets=targets or Targets(),
+        terminals=terminals,
         public_url=public_url.rstrip("/"),
         front_end=front_end or Path(sys.prefix, "front-end", "node_modules"),
     )

@@ -2,7 +2,8 @@
 
 The law of this file: a device we set up shows a key of ours where its app has room for a device number; the record knows it by a
 name that opens nothing. One that was bound by the number it came with shows no more than that number, and counts until it is
-revoked. A driver's phone speaks through its own session: nobody speaks in its name here.
+revoked. A driver's phone speaks through its own session, a truck's terminal through the gateway: nobody speaks in their names
+here.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from checkpoint.web.page import FALLBACK_ZONE
 from checkpoint.web.set_up import SetUp, set_up
 
 KEY_BYTES = 16
-NAMED, PHONES = "tracker-", "phone-link-"
+NAMED, PHONES, TERMINALS = "tracker-", "phone-link-", "terminal-"
 # How often it is noted that a device was heard: each time would cost a commit.
 NOTED_EVERY = timedelta(minutes=1)
 
@@ -85,10 +86,13 @@ def times_of(house: House, asked: Mapping[str, str]) -> tuple[datetime | None, d
 
 
 def may_be_bound(house: House, device: str) -> bool:
-    """Whether a text is a device's number or one of our trackers' names. A driver's phone is bound by its link alone."""
+    """Whether a text is a device's number, or the name of one of our trackers or terminals. A driver's phone is bound by its
+    link alone."""
     plain = 1 <= len(device) <= MAX_ID_CHARS and device.isascii() and device.isprintable()
-    ours = device.startswith(NAMED) and house.store.registry.tracker(device) is not None
-    return ours or (plain and not device.startswith((NAMED, PHONES)))
+    registry = house.store.registry
+    ours = device.startswith(NAMED) and registry.tracker(device) is not None
+    terminal = device.startswith(TERMINALS) and registry.terminal(device) is not None
+    return ours or terminal or (plain and not device.startswith((NAMED, PHONES, TERMINALS)))
 
 
 def new_tracker(
@@ -113,7 +117,7 @@ def known_as(house: House, shown: str) -> Known | None:
     if tracker is not None:
         return Known(tracker.device, keyed=True, ours=True, revoked=tracker.revoked_at is not None)
     tracker = registry.tracker(shown)
-    if shown.startswith((NAMED, PHONES)) or (tracker is not None and tracker.keyed):
+    if shown.startswith((NAMED, PHONES, TERMINALS)) or (tracker is not None and tracker.keyed):
         return None  # a name that the record uses is no key
     bound = house.intake.bound(shown)
     ours = bool(bound.bindings) or bound.before is not None

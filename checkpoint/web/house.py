@@ -15,6 +15,7 @@ from checkpoint.messages.targets import Targets
 
 if TYPE_CHECKING:
     from checkpoint.chores import Chores
+    from checkpoint.gateway import Tally
     from checkpoint.granting import PassOffice
     from checkpoint.intake import Intake
     from checkpoint.store import Store
@@ -52,6 +53,8 @@ class House:
     # Something does https for us and we were not told what: who comes from this machine may then be anybody.
     unknown_proxy: bool = False
     targets: Targets = field(default_factory=Targets)
+    # What the gateway for trucks' own terminals counts; None: this server has none.
+    terminals: Tally | None = None
 
     def lasting(self, length: timedelta) -> timedelta:
         """So long for somebody who sits there, as this house's clock counts it: a demonstration's hurried one runs ahead."""

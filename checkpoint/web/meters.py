@@ -96,6 +96,7 @@ class _House(Collector):
         yield from self._writing()
         yield from self._watch()
         yield from self._stations()
+        yield from self._terminals()
         yield from self._chores()
         yield _gauge("checkpoint_streams", "Live pages open.", (), [((), self._house.limits.streams)])
 
@@ -160,6 +161,19 @@ class _House(Collector):
             "checkpoint_kiosk_missing", "Links of its chain that have not come.", label,
             [((k.id,), missing[k.witness]) for k in kiosks],
         )  # fmt: skip
+
+    def _terminals(self) -> Iterable[Metric]:
+        tally = self._house.terminals
+        if tally is None:
+            return
+        yield _gauge("checkpoint_terminal_connections", "Connections of truck terminals.", (), [((), tally.connections)])
+        yield _gauge("checkpoint_terminals", "Truck terminals that have proved themselves.", (), [((), tally.authenticated)])
+        told = [((kind,), float(count)) for kind, count in tally.messages.copy().items()]
+        yield _counter("checkpoint_terminal_messages", "Messages of truck terminals.", ("kind",), told)
+        acknowledged = [((), float(tally.acknowledged))]
+        yield _counter("checkpoint_terminal_acknowledged", "Of those with positions: acknowledged.", (), acknowledged)
+        refused = [((why,), float(count)) for why, count in tally.refused.copy().items()]
+        yield _counter("checkpoint_terminal_refused", "What the gateway did not take, by why.", ("why",), refused)
 
     def _chores(self) -> Iterable[Metric]:
         reports = self._house.chores.reports()

@@ -22,7 +22,7 @@ from checkpoint.version import VERSION
 from checkpoint.web import once
 from checkpoint.web.access import COORDINATOR, Rule, caller_of, digest
 from checkpoint.web.board import loops_now
-from checkpoint.web.devices import PHONES, bind_device, may_be_bound, times_of
+from checkpoint.web.devices import PHONES, TERMINALS, bind_device, may_be_bound, times_of
 from checkpoint.web.house import House, house_of
 from checkpoint.web.page import FALLBACK_ZONE, language_of, render
 from checkpoint.web.problems import Problem
@@ -69,13 +69,13 @@ def _page(request: Request, *, mistake: str = "", status: int = 200) -> Response
 
 
 def _devices(house: House) -> list[tuple[str, str, Tracker | None]]:
-    """Trackers with the truck each reports for now; drivers' phones are the passes' business."""
+    """Trackers with the truck each reports for now; drivers' phones are the passes' business, terminals have their own page."""
     registry, now = house.store.registry, house.now()
     trackers = registry.trackers()
     found = [
         (device, house.intake.vehicle_of(device, now) or "", trackers.get(device))
         for device in registry.devices()
-        if not device.startswith(PHONES)
+        if not device.startswith((PHONES, TERMINALS))
     ]
     return sorted(found, key=lambda row: (row[2] is not None and row[2].revoked_at is not None, row[1], row[0]))
 

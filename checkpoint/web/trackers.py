@@ -11,7 +11,7 @@ from starlette.responses import RedirectResponse, Response
 from checkpoint.bindings import Bound
 from checkpoint.core.passes import normal_plate
 from checkpoint.ui import texts
-from checkpoint.web import devices, once
+from checkpoint.web import devices, once, terminals
 from checkpoint.web.access import COORDINATOR, Rule, caller_of, digest
 from checkpoint.web.house import house_of
 from checkpoint.web.page import language_of, render
@@ -45,6 +45,8 @@ async def one(request: Request) -> Response:
     def work() -> Response:
         house, device, t = house_of(request), request.path_params["device"], texts(language_of(request))
         bound, now = _bound(request), house.now()
+        if house.store.registry.terminal(device) is not None:
+            return RedirectResponse(f"/stations/terminals/{quote(device)}", 303)
         key, tracker = once.secret_of(request), house.store.registry.tracker(device)
         mine = house.store.registry.tracker_by_key(digest(key)) if key else None
         fresh = mine is not None and mine.device == device
@@ -71,7 +73,7 @@ async def rekey(request: Request) -> Response:
     def work() -> Response:
         house, device = house_of(request), request.path_params["device"]
         _bound(request)
-        if device.startswith(devices.PHONES):
+        if device.startswith((devices.PHONES, devices.TERMINALS)):
             raise Problem(404, "no-tracker")
         key = devices.new_key()
         house.store.registry.add_tracker(device, digest(key))
@@ -105,8 +107,12 @@ async def revoke(request: Request) -> Response:
     """Believe a device no more. What it sent stays."""
 
     def work() -> Response:
+        house, device = house_of(request), request.path_params["device"]
         _bound(request)
-        house_of(request).store.registry.revoke_tracker(request.path_params["device"])
+        if house.store.registry.terminal(device) is not None:
+            terminals.shut_out(house, device)
+        else:
+            house.store.registry.revoke_tracker(device)
         return RedirectResponse("/stations#devices", 303)
 
     return await run_in_threadpool(work)
