@@ -76,12 +76,12 @@ class Hearing:
             refused=len(kept) - sum(kept) + refused,
         )
 
-    def keep_aside(self, device: str, received: bytes, why: str) -> bool:
+    def keep_aside(self, device: str, received: bytes, why: str, detail: str = "") -> bool:
         """Set aside what a device sent and nobody can use. False when it has sent too much: a broken one sends for ever."""
         source = f"device:{device}"
         if len(self._store.aside(MOST_UNUSABLE, source=source)) >= MOST_UNUSABLE:
             return False
-        self._store.set_aside(source, received, why)
+        self._store.set_aside(source, received, why, detail)
         return True
 
     def declare(self, device: str, said: Declared) -> int:

@@ -423,9 +423,9 @@ class Intake:
         """Take in fixes of devices, each laid to the vehicle its device was bound to at that time. Raises `StorageFull`."""
         return self._hearing.take(fixes)
 
-    def keep_aside(self, device: str, received: bytes, why: str) -> bool:
+    def keep_aside(self, device: str, received: bytes, why: str, detail: str = "") -> bool:
         """Set aside what a device sent and nobody can use. False when it has sent too much."""
-        return self._hearing.keep_aside(device, received, why)
+        return self._hearing.keep_aside(device, received, why, detail)
 
     def declare(self, device: str, said: Declared) -> int:
         """What a coordinator says of a device's datum and clock counts from the next fix on. Returns how many that waited

@@ -324,6 +324,15 @@ def test_positions_belong_to_the_truck_of_the_pass_and_repeats_change_nothing(ap
     assert [s.fix.fixed_at for s in store.strangers()] == [T0 - timedelta(hours=6)], "before the pass it was in another cab"
 
 
+def test_what_a_phone_kept_from_another_pass_is_not_laid_to_this_ones_truck(app: Any, store: Store) -> None:
+    done = granted(app)
+    client = opened(app, done)
+    mine, other = fix(pass_id=done.pass_id), fix(pass_id="330304-0000999", lat=28.06)
+    assert sent(client, mine, other).json()["held"] == 2
+    assert [f.lat for f in store.positions(PLATE)] == [28.05]
+    assert [a.why for a in store.aside()] == ["position-other-pass"]
+
+
 def test_a_bad_fix_keeps_no_other_waiting(app: Any, store: Store) -> None:
     client = opened(app, granted(app))
     bad = [{"lat": 1}, fix(lat="28"), fix(fixed_at="2026-05-03T10:00:00"), fix(lat=1000.0), "x", 5, None]

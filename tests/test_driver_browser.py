@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 
 import pytest
 from PIL import Image
-from playwright.sync_api import Browser, BrowserContext, Geolocation, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Geolocation, Page, Route, expect
 from pyzbar.pyzbar import ZBarSymbol
 from pyzbar.pyzbar import decode as read_codes
 
@@ -254,6 +255,61 @@ def test_positions_wait_on_the_phone_until_the_server_holds_them(
     page.goto(f"{address}/driver")
     expect(page.locator("#share-state.is-good")).to_be_visible()
     assert {round(fix.lat, 2) for fix in store.positions(PLATE)} >= {28.05, 28.06}
+    context.close()
+
+
+def test_what_waits_is_sent_in_order_once_after_a_reload_and_a_lost_answer(
+    browser: Browser, address: str, done: Granted, store: Store
+) -> None:
+    place: Geolocation = {"latitude": 28.05, "longitude": 120.6, "accuracy": 7.5}
+    context = browser.new_context(**PHONE, geolocation=place, permissions=["geolocation"], locale="en-GB")
+    page = opened(context, address, done)
+    kept(page)
+    expect(page.locator("#share ~ span")).to_be_visible()
+    page.locator("#share").check()
+    expect(page.locator("#share-state.is-good")).to_be_visible()
+    sent: list[list[float]] = []
+    lose = [True]
+
+    def lossy(route: Route) -> None:
+        sent.append([fix["lat"] for fix in json.loads(route.request.post_data or "{}")["fixes"]])
+        route.fetch()  # it reaches the server; the answer to the first does not come back
+        if lose.pop() if lose else False:
+            route.abort()
+        else:
+            route.fulfill(status=200, json={"held": 1})
+
+    context.set_offline(True)
+    for n in range(3):
+        context.set_geolocation({**place, "latitude": 28.06 + n / 100})
+        expect(page.locator("#share-state")).to_contain_text(f"{n + 1} waiting")
+    page.reload()  # out of the phone's own store
+    expect(page.locator("#share")).to_be_checked()
+    expect(page.locator("#share-state")).to_contain_text("waiting")
+    context.route("**/driver/positions", lossy)
+    context.set_offline(False)
+    page.evaluate("dispatchEvent(new Event('online'))")
+    expect(page.locator("#share-state.is-good")).to_be_visible(timeout=20_000)
+    assert sent[0][:3] == pytest.approx([28.06, 28.07, 28.08])
+    assert sent[1][:3] == sent[0][:3], "the answer was lost: all again"
+    found = [f for f in store.positions(PLATE) if 28.055 < f.lat < 28.075]
+    assert len(found) == 2, "a repeat is the same position"
+    assert {f.accuracy_m for f in found} == {7.5}
+    context.close()
+
+
+def test_a_driver_who_allows_the_position_later_need_not_find_the_switch_again(
+    browser: Browser, address: str, done: Granted, store: Store
+) -> None:
+    context = browser.new_context(**PHONE, geolocation={"latitude": 28.05, "longitude": 120.6}, locale="zh-CN")
+    page = opened(context, address, done)
+    page.locator("#share").click()
+    expect(page.locator("#share-state.is-bad")).to_be_visible()
+    context.grant_permissions(["geolocation"])
+    expect(page.locator("#share-state.is-good")).to_be_visible()
+    expect(page.locator("#share")).to_be_checked()
+    assert len(store.positions(PLATE)) >= 1
+    expect(page.get_by_text(texts("zh")("driver.position.what"))).to_be_visible()
     context.close()
 
 

@@ -71,7 +71,7 @@ class Telephone:
 
 
 class PhoneFix(msgspec.Struct, frozen=True, kw_only=True):
-    """One position as a phone's page sends it."""
+    """One position as a phone's page sends it, with the pass that it was taken under (empty: by a page from before)."""
 
     fixed_at: datetime
     lat: float
@@ -80,6 +80,7 @@ class PhoneFix(msgspec.Struct, frozen=True, kw_only=True):
     speed_kmh: float | None = None
     course_deg: float | None = None
     altitude_m: float | None = None
+    pass_id: str = ""
 
 
 class PhoneFixes(msgspec.Struct, frozen=True):
@@ -276,9 +277,15 @@ def _take(house: House, bound: Bound, batch: PhoneFixes) -> int:
             fix = msgspec.json.decode(raw, type=PhoneFix)
             if fix.fixed_at.tzinfo is None:
                 raise msgspec.ValidationError("an instant with its zone is wanted - at `$.fixed_at`")
-            found.append(Fix(device=bound.device, **msgspec.structs.asdict(fix)))
-        except (msgspec.ValidationError, msgspec.DecodeError, UnicodeDecodeError) as error:
-            house.store.set_aside(f"device:{bound.device}", bytes(raw), "position-unreadable", str(error))
+            if fix.pass_id not in ("", bound.state.grant.pass_id):
+                # Kept by the phone from an earlier pass, and another truck: it is not laid to this one.
+                house.intake.keep_aside(bound.device, bytes(raw), "position-other-pass")
+                continue
+            said = msgspec.structs.asdict(fix)
+            del said["pass_id"]
+            found.append(Fix(device=bound.device, **said))
+        except (msgspec.ValidationError, msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            house.intake.keep_aside(bound.device, bytes(raw), "position-unreadable", str(error))
     taken = house.intake.take_fixes(found)
     if taken.refused:
         raise Problem(503, "busy", headers={"Retry-After": "60"})

@@ -1,18 +1,22 @@
 // Sharing this phone's position, when the driver agrees. Law: nothing is asked of the phone before the driver says yes, a no
 // is kept as well as a yes, and the line below the switch says what is really happening: sent when, how many wait, or why not.
+// A fix keeps the pass it was taken under: the truck of another pass is another truck.
 
 import * as queue from "./queue.js";
 import { now } from "./clock.js";
 
 const KEY = "positions:agreed";
 const BATCH = 100;
-const EVERY_MS = 30_000; // a fix at least so often while the phone moves; the truck's loop is judged in minutes
+const EVERY_MS = 15_000; // a fix so often: a departure is seen within a minute
 const NEAR_M = 60; // ... or when it has moved so far
 const RETRY_MS = 15_000;
+const PATIENCE_MS = 20_000; // a line that is up but dead must not hold up what comes after it
+const QUIET_MS = 60_000; // a watch that said nothing for so long may have been put to sleep with the page
 
 const switch_ = document.querySelector("#share");
 const line = document.querySelector("#share-state");
 let watching = null;
+let heardMs = 0;
 let last = null;
 let sentAt = null;
 let trouble = "";
@@ -55,9 +59,10 @@ function metres(a, b) {
 
 async function took(position) {
   const { coords } = position;
+  heardMs = Date.now();
   // The receiver's own time of the fix, put right by what is known of this phone's clock.
   const fixedMs = Math.min(position.timestamp + (now() - Date.now()), now());
-  const fix = { fixed_at: new Date(fixedMs).toISOString(), lat: coords.latitude, lon: coords.longitude };
+  const fix = { fixed_at: new Date(fixedMs).toISOString(), lat: coords.latitude, lon: coords.longitude, pass_id: line.dataset.pass };
   if (coords.accuracy != null) fix.accuracy_m = coords.accuracy;
   if (coords.speed != null && coords.speed >= 0) fix.speed_kmh = coords.speed * 3.6;
   if (coords.heading != null && !Number.isNaN(coords.heading)) fix.course_deg = coords.heading;
@@ -91,6 +96,7 @@ export async function send() {
         method: "POST",
         headers: { "Content-Type": "application/json" },
         body: JSON.stringify({ fixes: batch.map((kept) => kept.fix) }),
+        signal: AbortSignal.timeout(PATIENCE_MS),
       });
       if (answer.status === 401 || answer.status === 403) {
         trouble = "notBound";
@@ -116,8 +122,35 @@ function start() {
     tell();
     return;
   }
+  heardMs = Date.now();
   watching = navigator.geolocation.watchPosition(took, refused, { enableHighAccuracy: true, maximumAge: 10_000, timeout: 60_000 });
   tell();
+}
+
+/** Phones put the watch of a page to sleep that is not looked at, and some never wake it. */
+function woken() {
+  if (document.visibilityState !== "visible") return;
+  if (watching !== null && Date.now() - heardMs > QUIET_MS) {
+    navigator.geolocation.clearWatch(watching);
+    watching = null;
+    start();
+  }
+  send();
+}
+
+/** Whoever allows the position in the phone's settings need not find the switch again. */
+async function allowed() {
+  try {
+    const permission = await navigator.permissions.query({ name: "geolocation" });
+    permission.addEventListener("change", () => {
+      if (permission.state !== "granted" || localStorage.getItem(KEY) !== "yes" || watching !== null) return;
+      trouble = "";
+      switch_.checked = true;
+      start();
+    });
+  } catch {
+    // The switch is there for them.
+  }
 }
 
 function stop() {
@@ -145,7 +178,9 @@ export function begin() {
     switch_.checked = true;
     start();
   }
+  allowed();
   addEventListener("online", send);
+  document.addEventListener("visibilitychange", woken);
   setInterval(send, RETRY_MS);
   send();
 }
