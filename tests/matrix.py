@@ -188,6 +188,8 @@ CASES: dict[tuple[str, str], Case] = {
     ("POST", "/stations/terminals/{device}/shut-out"): one("terminal", once=True),
     ("POST", "/stations/release/{device:path}"): one("tracker", once=True),
     ("POST", "/stations/shut-out/{device:path}"): one("tracker", once=True),
+    ("GET", "/stations/declared/{device:path}"): one("tracker"),
+    ("POST", "/stations/declared/{device:path}"): one("tracker", data={"datum": "WGS-84", "minutes": "0"}),
     ("POST", "/api/v1/devices"): plain(json={"device": "860124", "vehicle": "浙C12345"}),
     ("POST", "/api/v1/devices/release"): plain(json={"device": "nobody"}),
     ("POST", "/api/v1/kiosks"): plain(json={"station": "panqiao"}),

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from starlette.testclient import TestClient
 
 from checkpoint.core import datum, geo
 from checkpoint.core.declared import Declared, Offset, heard, mended, odd_time
@@ -16,6 +17,9 @@ from checkpoint.core.fixes import Fix
 from checkpoint.hearing import FixesTaken
 from checkpoint.intake import Intake
 from checkpoint.store import Store
+from checkpoint.web import access
+from checkpoint.web.access import COORDINATOR
+from checkpoint.web.app import create_app
 from tests.ground import T0, Still
 from tests.witness import fact
 
@@ -167,3 +171,43 @@ def test_a_clock_is_steady_only_over_minutes() -> None:
         offset = heard(offset, now + 8 * HOUR, now)
     assert offset is not None
     assert offset.steady_s is None
+
+
+@pytest.fixture
+def desk(house: House) -> TestClient:
+    app = create_app(house.store, house.clock, public_url="https://loop.example")
+    client = TestClient(app, base_url="https://loop.example", headers={"accept": "text/html", "accept-language": "en"})
+    token = access.open_session(app.state.house, role=COORDINATOR, who=COORDINATOR, name="周敏")
+    client.cookies.set(access.cookie_name(app.state.house, COORDINATOR), token)
+    return client
+
+
+def test_the_desk_is_told_of_a_clock_and_what_to_do_and_takes_in_what_waited(house: House, desk: TestClient) -> None:
+    house.drive(15, 8 * HOUR)
+    aside = desk.get("/aside").text
+    assert "/stations/declared/d-1" in aside
+    assert "8 h ahead" in aside
+    page = desk.get("/stations/declared/d-1").text
+    assert "8 h ahead" in page
+    assert "another time zone" in page
+    assert 'value="480"' in page
+    assert "30 positions wait" in page
+    assert "8 h ahead" in desk.get("/stations/trackers/d-1").text
+    assert desk.post("/stations/declared/d-1", data={"datum": "WGS-84", "minutes": "480"}).status_code == 200
+    assert len(house.store.positions(PLATE)) == 30
+    page = desk.get("/stations/declared/d-1").text
+    assert "positions wait" not in page
+    assert "8 h ahead" not in page
+    assert "480 min ahead" in page
+
+
+@pytest.mark.parametrize("form", [{"datum": "Mars"}, {"datum": "WGS-84", "minutes": "nan"}, {"datum": "WGS-84", "minutes": "x"}])
+def test_a_declaration_that_cannot_be_is_refused_in_words(house: House, desk: TestClient, form: dict[str, str]) -> None:
+    answer = desk.post("/stations/declared/d-1", data=form)
+    assert answer.status_code == 422
+    assert "Choose a datum" in answer.text
+    assert house.store.registry.ways_of("d-1").declared_at is None
+
+
+def test_a_device_that_nobody_knows_has_no_page(desk: TestClient) -> None:
+    assert desk.get("/stations/declared/nobody").status_code == 404

@@ -16,6 +16,7 @@ from checkpoint.core.fixes import Fix
 
 # How far a device's clock may be ahead of ours (domain: clock tolerance).
 TOLERANCE = timedelta(seconds=120)
+ODD_TIMES = frozenset({"in-the-future", "week-rollover", "clock-unset"})
 _UNSET = datetime(2001, 1, 1, tzinfo=UTC)  # receivers begin at 1970, 1980 or 2000 while they know no date
 _ROLLOVER = timedelta(weeks=1024)  # the week number of GPS has ten bits
 _ROLLOVER_WITHIN = timedelta(days=3)

@@ -9,6 +9,7 @@ from starlette.responses import Response
 from checkpoint.ui import texts
 from checkpoint.web.access import COORDINATOR, Rule
 from checkpoint.web.board import loops_now
+from checkpoint.web.declared import odd_clocks
 from checkpoint.web.house import house_of
 from checkpoint.web.page import FALLBACK_ZONE, language_of, render
 from checkpoint.web.reads import noted, people_in
@@ -33,7 +34,7 @@ def _page(request: Request) -> Response:
         rows=rows,
         reason=lambda why: t(f"aside.{why}") if f"aside.{why}" in t else why,
         strangers=[(each, roughly(each, loops)) for each in house.store.strange_devices(MOST)],
-        future=[each for each in house.store.strangers(MOST) if each.why != "unknown-device"],
+        clocks=odd_clocks(house, language_of(request)),
         plates=sorted(house.watch.looks()),
         local=lambda at: at.astimezone(zone).strftime("%Y-%m-%dT%H:%M:%S"),
         gaps=house.store.gaps(),

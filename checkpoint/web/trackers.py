@@ -13,6 +13,7 @@ from checkpoint.core.passes import normal_plate
 from checkpoint.ui import texts
 from checkpoint.web import devices, once, terminals
 from checkpoint.web.access import COORDINATOR, Rule, caller_of, digest
+from checkpoint.web.declared import said_of_clock
 from checkpoint.web.house import house_of
 from checkpoint.web.page import language_of, render
 from checkpoint.web.problems import Problem
@@ -61,6 +62,7 @@ async def one(request: Request) -> Response:
             tracker=tracker,
             set_up=found,
             unusable=house.store.aside(MOST_UNUSABLE, source=f"device:{device}"),
+            clock_said=said_of_clock(house, device, language_of(request)),
             reason=lambda why: t(f"aside.{why}") if f"aside.{why}" in t else why,
         )
 
