@@ -2,8 +2,11 @@
 
 The floor is a raw SQLite insert into a table and unique index like the store's, `synchronous=FULL`, in batches that share
 a commit as the store's do. Judged one by one means that the reading is asked for after every fix; judged together, once a
-batch. Both lines are 480 km long, with 500 and with 5,000 vertices; the truck drives out and back at a fix every ten
-seconds. Rounds of floor and ours alternate; figures are medians.
+batch. Lines are 480 km long; the truck drives out and back at a fix every ten seconds. Then what must not grow: the cost of
+one more fix with the line's vertices, on the line and beside it; with how long the journey has lasted; with how many journeys
+there are, read in turn. Last, the whole way of a position through the watch: read from the store, folded, judged by every
+rule, told and published. Figures are the judging thread's own processor time (a machine that others use is not measured),
+medians of rounds that alternate.
 """
 
 from __future__ import annotations
@@ -20,6 +23,7 @@ from pathlib import Path
 from random import Random
 
 import apsw
+import msgspec
 
 from checkpoint.core import geo
 from checkpoint.core.fixes import Fix
@@ -28,7 +32,7 @@ from checkpoint.core.track import Track
 
 AT = datetime(2026, 5, 1, tzinfo=UTC)
 BATCH = 200
-ROUNDS = 5
+ROUNDS = 3
 
 
 def a_loop(vertices: int, km: float = 480.0) -> Loop:
@@ -82,12 +86,12 @@ def stored(folder: Path, fixes: list[Fix]) -> float:
         ("浙C12345", f.device, int(f.fixed_at.timestamp() * 1e6), f.lat, f.lon, f.accuracy_m, f.speed_kmh, f.course_deg, 0)
         for f in fixes
     ]
-    began = time.perf_counter()
+    began = time.process_time()
     for i in range(0, len(rows), BATCH):
         db.execute("BEGIN IMMEDIATE")
         db.executemany("INSERT INTO p VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING", rows[i : i + BATCH])
         db.execute("COMMIT")
-    taken = time.perf_counter() - began
+    taken = time.process_time() - began
     if db.execute("SELECT count(*) FROM p").fetchall() != [(len(rows),)]:
         raise RuntimeError("not every fix was stored")
     db.close()
@@ -98,38 +102,148 @@ def judged(loop: Loop, fixes: list[Fix], ask_every: int) -> float:
     """Microseconds to judge one fix, the reading asked for after every so many."""
     track = Track(loop)
     track.reading()
-    began = time.perf_counter()
+    began = time.process_time()
     for i, fix in enumerate(fixes, start=1):
         track.add(fix)
         if i % ask_every == 0:
             track.reading()
     reading = track.reading()
-    taken = time.perf_counter() - began
+    taken = time.process_time() - began
     if reading.fixes_count != len(fixes) or reading.episodes or reading.leg != "inbound":
         raise RuntimeError("the drive was not read as what it is")
     return taken / len(fixes) * 1e6
 
 
+def beside(fixes: list[Fix], metres: float = 1_000.0) -> list[Fix]:
+    """The same drive, to the south-east of it."""
+    kx, ky = geo.scale_m(28.0)
+    east, north = metres / sqrt(2) / kx, -metres / sqrt(2) / ky
+    return [msgspec.structs.replace(f, lat=f.lat + north, lon=f.lon + east) for f in fixes[: len(fixes) // 4]]
+
+
+def one_more(loop: Loop, fixes: list[Fix]) -> float:
+    """Microseconds to judge one fix away from the line."""
+    track = Track(loop)
+    began = time.process_time()
+    for fix in fixes:
+        track.add(fix)
+        track.reading()
+    taken = time.process_time() - began
+    if [e.kind for e in track.reading().episodes if e.confirmed_at] != ["off-loop"]:
+        raise RuntimeError("the drive was not read as what it is")
+    return taken / len(fixes) * 1e6
+
+
+def for_days(fixes: list[Fix], count: int) -> list[Fix]:
+    """So many fixes of laps, one after the other."""
+    found: list[Fix] = []
+    lap = fixes[-1].fixed_at - fixes[0].fixed_at + timedelta(seconds=10)
+    while len(found) < count:
+        shift = len(found) // len(fixes) * lap
+        found += [msgspec.structs.replace(f, fixed_at=f.fixed_at + shift) for f in fixes]
+    return found[:count]
+
+
+MORE = 500
+
+
+def after(loop: Loop, fixes: list[Fix]) -> float:
+    """Microseconds for each of the last `MORE` fixes of a journey, one by one."""
+    track = Track.over(loop, lambda since, until: fixes[:-MORE], fixes[0].fixed_at, timedelta(days=5))
+    track.reading()
+    gc.collect()
+    gc.freeze()
+    began = time.process_time()
+    for fix in fixes[-MORE:]:
+        track.add(fix)
+        track.reading()
+    taken = time.process_time() - began
+    gc.unfreeze()
+    return taken / MORE * 1e6
+
+
+def in_turn(loop: Loop, fixes: list[Fix], journeys: int) -> float:
+    """Microseconds for one more fix of each of so many journeys, in turn."""
+    tracks = [Track.over(loop, lambda since, until: fixes[:200], fixes[0].fixed_at, timedelta(days=5)) for _ in range(journeys)]
+    for track in tracks:
+        track.reading()
+    turns = max(5, 2_000 // journeys)
+    gc.collect()
+    gc.freeze()
+    began = time.process_time()
+    for fix in fixes[200 : 200 + turns]:
+        for track in tracks:
+            track.add(fix)
+            track.reading()
+    taken = time.process_time() - began
+    gc.unfreeze()
+    return taken / turns / journeys * 1e6
+
+
+def watched(folder: Path, journeys: int, count: int) -> float:
+    """Microseconds for one position through the watch: of so many journeys, each with so many fixes before."""
+    from checkpoint.store import Store
+    from checkpoint.watch import Watch
+    from scripts.bench_restart import drive, fill
+
+    now = datetime.now(UTC).replace(microsecond=0)
+    begun, clock = now - timedelta(seconds=10 * count), [now]
+    store = Store.open(folder / f"{time.monotonic_ns()}.db", lambda: clock[0], key_folder=folder)
+    fill(store, journeys, 10 * count / 3600, now)
+    drive(store, journeys, begun, now, begun)
+    watch = Watch(store, lambda: clock[0], lambda *_: None)
+    watch.settle()
+    while watch.pulse().waiting:
+        watch.settle()
+    turns, taken = max(2, 400 // journeys), 0.0
+    gc.collect()
+    gc.freeze()
+    for _ in range(turns):
+        drive(store, journeys, clock[0], clock[0] + timedelta(seconds=10), begun)
+        clock[0] += timedelta(seconds=10)
+        began = time.thread_time()
+        watch.settle()
+        taken += time.thread_time() - began
+    gc.unfreeze()
+    store.close()
+    return taken / turns / journeys * 1e6
+
+
+def told(name: str, times: list[float], unit: float) -> None:
+    """One line."""
+    median = statistics.median(times)
+    print(f"{name:<58} {median:7.1f} us   {median / unit:5.2f} of the floor", flush=True)
+
+
 def main() -> int:
     """Measure and print."""
-    loops = {vertices: a_loop(vertices) for vertices in (500, 5_000)}
+    loops = {vertices: a_loop(vertices) for vertices in (500, 5_000, 20_000)}
     drives = {vertices: a_drive(loop) for vertices, loop in loops.items()}
     ways = {"one by one": 1, f"together, {BATCH} a time": BATCH}
+    days = {name: for_days(drives[5_000], count) for name, count in (("an hour", 860), ("a day", 8_640), ("five days", 43_200))}
     floor: list[float] = []
-    ours: dict[tuple[int, str], list[float]] = defaultdict(list)
+    ours: dict[str, list[float]] = defaultdict(list)
     gc.collect()
     gc.freeze()
     with tempfile.TemporaryDirectory(prefix="bench-", dir="data") as name:
+        folder = Path(name).resolve()
         for _ in range(ROUNDS):
-            floor.append(stored(Path(name), drives[500]))
+            floor.append(stored(folder, drives[500]))
             for vertices, loop in loops.items():
                 for way, ask_every in ways.items():
-                    ours[vertices, way].append(judged(loop, drives[vertices], ask_every))
+                    ours[f"one fix judged, {vertices:6,} vertices, {way}"].append(judged(loop, drives[vertices], ask_every))
+                ours[f"one fix 1 km off the line, {vertices:6,} vertices"].append(one_more(loop, beside(drives[vertices])))
+            for journeys in (1, 100, 1_000):
+                ours[f"one more fix of each of {journeys:5,} journeys"].append(in_turn(loops[5_000], drives[5_000], journeys))
+        for _ in range(3):
+            for length, fixes in days.items():
+                ours[f"one more fix after {length}"].append(after(loops[5_000], fixes))
+        for journeys, count in ((1, 360), (100, 360), (1_000, 360), (10, 8_640), (2, 43_200)):
+            ours[f"through the watch, {journeys:5,} journeys of {count / 360:g} h"].append(watched(folder, journeys, count))
     unit = statistics.median(floor)
-    print(f"one fix stored, raw SQLite at FULL, {BATCH} a commit   {unit:7.1f} us")
-    for (vertices, way), times in ours.items():
-        median = statistics.median(times)
-        print(f"one fix judged, {vertices:5,} vertices, {way:18} {median:7.1f} us   {median / unit:5.2f} of the floor")
+    print(f"one fix stored, raw SQLite at FULL, {BATCH} a commit            {unit:7.1f} us")
+    for what, times in ours.items():
+        told(what, times, unit)
     return 0
 
 

@@ -303,9 +303,8 @@ class Follower:
 
     def _match(self, leg: Leg, step: Step, course: float | None) -> Match:
         way, line, place = self.ways.legs[leg], self._lines[leg], (step.fix.lon, step.fix.lat)
-        match = way.match(place, step.scale, line.along_m, line.reach_m, course)
-        if match.off_m > 2 * match.half_m and line.searched_m > max(200.0, match.off_m / 2):
-            match = way.anywhere(place, step.scale, line.along_m, line.reach_m, course)
+        match, whole = way.follow(place, step.scale, line.along_m, line.reach_m, course, line.searched_m)
+        if whole:
             line.searched_m = 0.0
         line.along_m, line.reach_m = match.along_m, 0.0
         return match

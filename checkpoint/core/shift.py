@@ -91,7 +91,7 @@ class DatumSuspect(Watcher):
             return True
         back = _back(_place(step), fit)
         legs = LEGS if step.leg is None else (step.leg,)
-        return any(ways.legs[leg].anywhere(back, step.scale, None, 0.0, None).off_m <= allowed for leg in legs)
+        return any(ways.legs[leg].match(back, step.scale).off_m <= allowed for leg in legs)
 
     def accounts_for(self, episode: Episode) -> bool:
         """Whether an excursion since the suspicion's beginning went no farther than the shift itself."""
@@ -205,7 +205,7 @@ def _worth_trying(samples: tuple[_Sample, ...], fit: _Fit) -> bool:
 def _matched(samples: tuple[_Sample, ...], fit: _Fit, ways: Ways) -> list[Match]:
     """Where on its line each sample lies once it is moved back by the shift."""
     scale = geo.scale_m(samples[0].place[1])
-    return [ways.legs[s.leg].anywhere(_back(s.place, fit), scale, None, 0.0, None) for s in samples]
+    return [ways.legs[s.leg].match(_back(s.place, fit), scale) for s in samples]
 
 
 def _explained(samples: tuple[_Sample, ...], matches: list[Match]) -> bool:

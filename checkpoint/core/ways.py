@@ -23,9 +23,16 @@ from checkpoint.core.loop import Leg, Line, Loop, Policy
 _COARSE = 32  # the whole line is first looked at by every so many vertices
 _WINDOW = 400  # more segments than this: the whole line is cheaper
 _SURE = 0.9  # a plane at one place errs over hundreds of kilometres; leaps stay this far on the safe side
+_SURE_NEAR, _NEAR_M = 0.98, 10_000.0  # ... and less so over a few
 _BACK_M = 30.0  # going back by less than this is noise
 _CAP_M = 150.0  # what all penalties together can come to
 _FACING_M = 25.0  # the price of a right angle between the truck's course and the line's; twice that for opposite
+
+
+# What a place on the line costs, how far off it is, its segment, and the share along that.
+_Best = tuple[float, float, int, float]
+_NOTHING: _Best = (inf, inf, 0, 0.0)
+_NO_COURSE = (0.0, 0.0)
 
 
 class Match(NamedTuple):
@@ -56,36 +63,81 @@ class Way:
         widths = [policy.half_width_m, *(s.half_width_m for s in line.sections)]
         self._sections = starts, widths
         self._coarse = [(self._xs[i], self._ys[i], i) for i in range(0, len(self._xs) - 1, _COARSE)]
+        self._coarse_along = [self._along[i] for _, _, i in self._coarse]
 
     def half_m(self, along_m: float) -> float:
         """The corridor's half-width there."""
         starts, widths = self._sections
         return widths[bisect_right(starts, along_m)] if starts else widths[0]
 
-    def match(self, place: geo.LonLat, scale: geo.LonLat, near: float | None, reach_m: float, course_deg: float | None) -> Match:
+    def match(
+        self,
+        place: geo.LonLat,
+        scale: geo.LonLat,
+        near: float | None = None,
+        reach_m: float = 0.0,
+        course_deg: float | None = None,
+    ) -> Match:
         """The most likely place on this line.
 
         `scale` is metres per degree there (`geo.scale_m`), `near` where on the line the truck was last (None: not
         known), `reach_m` the straight ground covered since, `course_deg` the truck's course when it moves.
         """
-        if near is None:
-            return self.anywhere(place, scale, None, 0.0, course_deg)
-        along = self._along
-        first = max(0, bisect_right(along, near - 1.2 * reach_m - 100) - 1)
-        last = min(len(along) - 1, bisect_right(along, near + 2 * reach_m + 150))
-        if last - first > _WINDOW:
-            return self.anywhere(place, scale, near, reach_m, course_deg)
-        guess = min(max(bisect_right(along, near + reach_m) - 1, first), last - 1)
-        return self._best(place, scale, first, last, guess, near, reach_m, course_deg)
+        return self.follow(place, scale, near, reach_m, course_deg, 0.0)[0]
 
-    def anywhere(
-        self, place: geo.LonLat, scale: geo.LonLat, near: float | None, reach_m: float, course_deg: float | None
-    ) -> Match:
-        """As `match`, looking at the whole line: when the last match has been lost."""
+    def follow(
+        self,
+        place: geo.LonLat,
+        scale: geo.LonLat,
+        near: float | None,
+        reach_m: float,
+        course_deg: float | None,
+        searched_m: float,
+    ) -> tuple[Match, bool]:
+        """As `match`, and whether the whole line was looked at again: off the line that is done now and then, by
+        `searched_m`, the ground covered since it was done."""
+        along, end = self._along, len(self._along) - 1
+        course = _NO_COURSE
+        if course_deg is not None:
+            course = sin(radians(course_deg)), cos(radians(course_deg))
+        if near is None:
+            first, last = 0, end
+        else:
+            first = max(0, bisect_right(along, near - 1.2 * reach_m - 100) - 1)
+            last = min(end, bisect_right(along, near + 2 * reach_m + 150))
+        whole = near is None or last - first > _WINDOW
+        if whole:
+            first, last = 0, end
+            guess = self._nearest_vertex(place, scale, near)
+        else:
+            assert near is not None
+            guess = min(max(bisect_right(along, near + reach_m) - 1, first), last - 1)
+        best = self._best(place, scale, guess, guess + 1, near, reach_m, course, _NOTHING)
+        best = self._best(place, scale, first, last, near, reach_m, course, best)
+        found = self._matched(place, scale, best)
+        if found.off_m > 2 * found.half_m and searched_m > max(200.0, found.off_m / 2):
+            if not whole:
+                best = self._best(place, scale, 0, first, near, reach_m, course, best)
+                best = self._best(place, scale, last, end, near, reach_m, course, best)
+                found = self._matched(place, scale, best)
+            return found, True
+        return found, False
+
+    def _nearest_vertex(self, place: geo.LonLat, scale: geo.LonLat, near: float | None) -> int:
+        """The nearest of every few vertices, leaping over those that are too near to one far away."""
         px, py = place
         kx, ky = scale
-        guess = min(self._coarse, key=lambda vertex: hypot((vertex[0] - px) * kx, (vertex[1] - py) * ky))[2]
-        return self._best(place, scale, 0, len(self._xs) - 1, guess, near, reach_m, course_deg)
+        coarse, along = self._coarse, self._coarse_along
+        likely = coarse[::_COARSE] if near is None else (coarse[max(0, bisect_right(along, near) - 1)],)
+        best, nearest = min([(hypot((x - px) * kx, (y - py) * ky), vertex) for x, y, vertex in likely])
+        i, last = 0, len(coarse)
+        while i < last:
+            x, y, vertex = coarse[i]
+            away = hypot((x - px) * kx, (y - py) * ky)
+            if away < best:
+                best, nearest = away, vertex
+            i = max(i + 1, bisect_right(along, along[i] + _SURE * away - best, i, last))
+        return nearest
 
     def _best(
         self,
@@ -93,23 +145,33 @@ class Way:
         scale: geo.LonLat,
         first: int,
         last: int,
-        guess: int,
         near: float | None,
         reach_m: float,
-        course_deg: float | None,
-    ) -> Match:
-        """The cheapest place on segments `first` to `last` (exclusive), `guess` first. The hot loop, hence written out."""
+        course: tuple[float, float],
+        found: _Best,
+    ) -> _Best:
+        """The cheapest place on segments `first` to `last` (exclusive), or what was found before if nothing there is cheaper.
+        The hot loop, hence written out."""
+        if first >= last:
+            return found
+        best, best_off, best_i, best_t = found
         xs, ys, along = self._xs, self._ys, self._along
         px, py = place
         kx, ky = scale
-        if course_deg is not None:
-            east, north = sin(radians(course_deg)), cos(radians(course_deg))
-        best, best_off, best_i, best_t = inf, inf, guess, 0.0
+        east, north = course
         ahead_m = 1.5 * reach_m + 50
-        i, guessing = guess, True
-        while i < last:
+        i = first
+        ax, ay = (xs[i] - px) * kx, (ys[i] - py) * ky
+        while True:
             j = i + 1
-            ax, ay = (xs[i] - px) * kx, (ys[i] - py) * ky
+            away = sqrt(ax * ax + ay * ay)
+            room = along[i] + away * (_SURE_NEAR if away < _NEAR_M else _SURE) - best
+            if room >= along[j]:
+                i = bisect_right(along, room, j, last + 1) - 1
+                if i >= last:
+                    break
+                ax, ay = (xs[i] - px) * kx, (ys[i] - py) * ky
+                continue
             bx, by = (xs[j] - px) * kx, (ys[j] - py) * ky
             dx, dy = bx - ax, by - ay
             length2 = dx * dx + dy * dy
@@ -125,19 +187,19 @@ class Way:
                         penalty = 0.1 * (-_BACK_M - step)
                     elif step > ahead_m:
                         penalty = 0.1 * (step - ahead_m)
-                if course_deg is not None:
+                if course is not _NO_COURSE:
                     penalty += _FACING_M * (1 - (east * dx + north * dy) / sqrt(length2))
                 cost = off + (_CAP_M if penalty > _CAP_M else penalty)
                 if cost < best or (cost == best and i < best_i):
                     best, best_off, best_i, best_t = cost, off, i, t
-            if guessing:
-                i, guessing = first, False
-                continue
-            room = _SURE * sqrt(bx * bx + by * by) - best
-            i = max(j, bisect_right(along, along[j] + room, j, last) - 1) if room > 0 else j
-        return self._matched(place, scale, best_off, best_i, best_t)
+            i = j
+            if i >= last:
+                break
+            ax, ay = bx, by
+        return best, best_off, best_i, best_t
 
-    def _matched(self, place: geo.LonLat, scale: geo.LonLat, off: float, i: int, t: float) -> Match:
+    def _matched(self, place: geo.LonLat, scale: geo.LonLat, best: _Best) -> Match:
+        _, off, i, t = best
         xs, ys, along = self._xs, self._ys, self._along
         dx, dy = (xs[i + 1] - xs[i]) * scale[0], (ys[i + 1] - ys[i]) * scale[1]
         length = sqrt(dx * dx + dy * dy)
