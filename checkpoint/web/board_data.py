@@ -16,7 +16,7 @@ from checkpoint.core.facts import Cited, Colour, Scanned, Word
 from checkpoint.core.journey import View, WarningState
 from checkpoint.core.loop import Leg, Loop
 from checkpoint.core.rules import FOR_DRIVER, ahead, must_be_answered
-from checkpoint.core.rules.ahead import place_on_line
+from checkpoint.core.rules.ahead import behind, place_on_line
 from checkpoint.core.verdict import Finding, Judgement
 
 State = Literal["off-loop", "silent", "unknown", "resting", "at-station", "standing", "driving", "not-started"]
@@ -35,18 +35,21 @@ class LookLike(Protocol):
 
 
 class Next(NamedTuple):
-    """The station a truck reaches next that it must visit, or the end of its leg; and about when."""
+    """The station a truck reaches next that it must visit, or the end of its leg; and about when: nine arrivals of ten lie
+    between `earliest` and `latest` (both None where nobody can say)."""
 
     station: str
     eta: datetime
     distance_m: float
+    earliest: datetime | None = None
+    latest: datetime | None = None
 
 
 class Truck(msgspec.Struct, frozen=True, kw_only=True):
     """One truck as the board shows it. `colour` is the worst of its open confirmed warnings, `share` how far along its leg.
 
     `open_count` counts open warnings, `unanswered_count` those that nobody took; `suspected` names what is found but not
-    yet confirmed, and so not warned of.
+    yet confirmed, and so not warned of. `behind_s` is how far behind the plan it is likely to reach the end of its leg.
     """
 
     vehicle: str
@@ -69,6 +72,7 @@ class Truck(msgspec.Struct, frozen=True, kw_only=True):
     unanswered_count: int
     kinds: tuple[str, ...]
     suspected: tuple[str, ...]
+    behind_s: int | None = None
 
 
 class WarningRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -123,6 +127,7 @@ def truck(view: View, judgement: Judgement, now: datetime) -> Truck:
     if view.loop is not None and leg is not None and along_m is not None:
         share = min(max(along_m / view.loop.paths[leg].length_m, 0.0), 1.0)
     last = view.track.last if view.track is not None else None
+    late = behind(view, now)
     scan = next((f for f in reversed(view.journey.scans if view.journey else ()) if isinstance(f.what, Scanned)), None)
     return Truck(
         vehicle=view.vehicle,
@@ -145,6 +150,7 @@ def truck(view: View, judgement: Judgement, now: datetime) -> Truck:
         unanswered_count=sum(1 for w in opened if w.answered_at is None),
         kinds=tuple(dict.fromkeys(w.raised.finding for w in sorted(opened, key=urgency))),
         suspected=tuple(dict.fromkeys(f.kind for f in judgement.findings if not f.confirmed and f.until is None)),
+        behind_s=int(late.total_seconds()) if late is not None else None,
     )
 
 
@@ -181,7 +187,7 @@ def _next(view: View, now: datetime) -> Next | None:
         return None
     leg = view.journey.leg
     must = next((a for a in coming if leg in a.station.required_on), coming[-1])
-    return Next(must.station.id, must.eta, must.distance_m)
+    return Next(must.station.id, must.eta, must.distance_m, must.earliest, must.latest)
 
 
 # -- warnings ---------------------------------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ A correction is a fact with a reason and a name: what it corrects stays in the r
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
@@ -20,6 +21,8 @@ from checkpoint.core.book import Book
 from checkpoint.core.facts import Amended, Fact, Happening, Voided, What, digest_id, subjects
 from checkpoint.core.geo import LonLat
 from checkpoint.core.journey import Journey, View
+from checkpoint.core.rules.terminal import DEPARTURE, beside, crossings_beside
+from checkpoint.core.verdict import Finding
 from checkpoint.store import Concern, Recorded
 from checkpoint.ui import texts
 from checkpoint.web.access import CARRIER, COORDINATOR, Caller, Rule, caller_of
@@ -36,6 +39,7 @@ from checkpoint.web.sources import sources_of
 from checkpoint.web.words import Words
 
 MAX_REASON = 500
+MOST_SAID = 20
 
 
 def _look(request: Request) -> tuple[LookLike, Journey | None]:
@@ -64,6 +68,19 @@ def _track(house: House, caller: Caller, view: View, journey: Journey | None) ->
     return thinned(house.store.positions(view.vehicle, since, until))
 
 
+def _suspected(look: LookLike) -> list[Finding]:
+    """What is found and not yet confirmed: shown, and nobody is warned of it."""
+    return [f for f in look.judgement.findings if not f.confirmed and f.until is None]
+
+
+def proof_of(view: View, suspected: Iterable[Finding], journey: Journey | None) -> list[LonLat]:
+    """The places of the fixes that suspicions, and the warnings of a journey, cite."""
+    cited = [c for f in suspected for c in f.evidence]
+    cited += [c for w in view.warnings if _within(journey, w.raised_at) for c in w.raised.evidence]
+    places = ((c.values.get("lon"), c.values.get("lat")) for c in cited if c.what == "fix")
+    return [(float(x), float(y)) for x, y in places if isinstance(x, int | float) and isinstance(y, int | float)]
+
+
 def _vehicle(request: Request) -> Response:
     house, caller = house_of(request), caller_of(request)
     now = house.now()
@@ -88,6 +105,11 @@ def _vehicle(request: Request) -> Response:
     track = _track(house, caller, view, journey)
     loops = (loop,) if loop is not None else ()
     row = truck(view, look.judgement, now)
+    suspected = _suspected(look)
+    # Of a carrier's truck only what it said on the carrier's own way.
+    said = track or caller.role == COORDINATOR
+    said_alarms = [b for b in beside(view, look.judgement.findings) if said and _within(journey, b.alarm.since)]
+    said_crossings = [b for b in crossings_beside(view) if said and _within(journey, b.crossing.at)]
     noted(request, "journey", crew_of(view))
     if track:
         noted(request, "track", crew_of(view))
@@ -102,9 +124,20 @@ def _vehicle(request: Request) -> Response:
         entries=rows,
         people=crew,
         shown_warnings=gathered(shown),
-        suspected=[f for f in look.judgement.findings if not f.confirmed and f.until is None],
+        suspected=suspected,
+        said_alarms=said_alarms[:MOST_SAID],
+        said_crossings=said_crossings[:MOST_SAID],
+        said_departures=DEPARTURE,
         overruled=overruled(journey),
-        drawing=drawing(loops, (row,), track=track, width=760, height=420, box=around(track, 0.15) if len(track) > 1 else None),
+        drawing=drawing(
+            loops,
+            (row,),
+            track=track,
+            proof=proof_of(view, suspected, journey),
+            width=760,
+            height=420,
+            box=around(track, 0.15) if len(track) > 1 else None,
+        ),
         named={s.id for s in loop.stations} if loop is not None else set(),
         show="open",
         may_correct=caller.role == COORDINATOR,
@@ -128,7 +161,9 @@ async def plan(request: Request) -> Response:
         look, journey = _look(request)
         loops = (look.view.loop,) if look.view.loop is not None else ()
         noted(request, "track", crew_of(look.view))
-        return msgspec.json.encode(geojson(loops, language_of(request), _track(house, caller_of(request), look.view, journey)))
+        track = _track(house, caller_of(request), look.view, journey)
+        proof = proof_of(look.view, _suspected(look), journey) if track else []
+        return msgspec.json.encode(geojson(loops, language_of(request), track, proof))
 
     body = await run_in_threadpool(work)
     return Response(body, media_type="application/geo+json", headers={"Cache-Control": "no-store"})

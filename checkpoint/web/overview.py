@@ -74,8 +74,9 @@ def _feature(kind: str, geometry: str, coordinates: object, **properties: object
     }
 
 
-def geojson(loops: Sequence[Loop], lang: str, track: Sequence[LonLat] = ()) -> dict[str, Any]:
-    """Lines, corridors, station boundaries and graticule as one feature collection; `kind` tells them apart.
+def geojson(loops: Sequence[Loop], lang: str, track: Sequence[LonLat] = (), proof: Sequence[LonLat] = ()) -> dict[str, Any]:
+    """Lines, corridors, station boundaries and graticule as one feature collection; `kind` tells them apart. `proof` are the
+    places that suspicions and warnings cite.
 
     Beside the features: `view`, the bounds to look at first, and `stations`, the signs to set up. Trucks come separately.
     """
@@ -97,6 +98,7 @@ def geojson(loops: Sequence[Loop], lang: str, track: Sequence[LonLat] = ()) -> d
         features += [_feature("station", "Polygon", [ring(s)]) for s in loop.stations]
     if len(track) > 1:
         features.append(_feature("track", "LineString", list(track)))
+    features += [_feature("proof", "Point", place) for place in proof]
     signs = [
         {"id": s.id, "name": getattr(s.name, lang), "at": s.center, "end": s.id in (loop.origin, loop.destination)}
         for loop in loops
@@ -141,6 +143,7 @@ class Drawing(NamedTuple):
     bar_px: float
     bar_label: str
     track: str = ""
+    proof: tuple[tuple[float, float], ...] = ()
 
 
 class Projection:
@@ -183,9 +186,10 @@ def drawing(
     width: float = 640,
     height: float = 480,
     track: Sequence[LonLat] = (),
+    proof: Sequence[LonLat] = (),
     box: Bounds | None = None,
 ) -> Drawing:
-    """The overview of some loops and trucks, and of a track where one is given."""
+    """The overview of some loops and trucks, and of a track with the places that prove something where they are given."""
     project = Projection(box or bounds(loops), width, height)
     west, south, east, north = project.box
     step = step_deg(max(east - west, north - south))
@@ -201,6 +205,7 @@ def drawing(
         bar_px=round(bar_m * project.scale, 1),
         bar_label=f"{bar_m / 1000:g} km" if bar_m >= 1000 else f"{bar_m:g} m",
         track=project.path(track),
+        proof=tuple(project(place) for place in proof),
     )
 
 

@@ -14,7 +14,7 @@ from typing import Any
 from checkpoint.core.facts import Cited
 from checkpoint.core.loop import Loop, Station
 from checkpoint.ui import Texts, clock
-from checkpoint.web.board_data import Truck
+from checkpoint.web.board_data import Next, Truck
 
 # How a value is read, by its name: everything else is shown as it is.
 _SPANS = frozenset({"waited_s", "interval_s", "age_s", "lists_age_s", "over_s", "late_s", "gap_s", "driven_s", "stood_s"})
@@ -25,6 +25,7 @@ _CHOICES = {
     "reason": "reason", "why": "why", "leg": "board.leg", "medium": "medium", "finding": "finding", "code": "colour",
     "alarm": "alarm", "terminal": "said.terminal",
 }  # fmt: skip
+BEHIND_SAID_S = 600  # less than this is no lateness worth a word
 _HIDDEN = frozenset({"person"})
 
 
@@ -50,6 +51,8 @@ class Words:
             "who": self.who,
             "ago": self.ago,
             "eta": self.eta,
+            "arrival": self.arrival,
+            "behind": self.behind,
             "place_of": self.place_of,
             "ladder_note": self.ladder_note,
             "label_of": self.label,
@@ -88,6 +91,24 @@ class Words:
         time = clock.local(at, self.zone, self.t.lang, "time")
         return time if days == 0 else self.t("board.tomorrow", time=time)
 
+    def arrival(self, coming: Next) -> str:
+        """When a truck reaches a station, as far as anybody can say: from when to when, or one time where they are one."""
+        if coming.earliest is None or coming.latest is None:
+            return self.t("arrival.unknown")
+        first, last = self.eta(coming.earliest), self.eta(coming.latest)
+        if first == last:
+            return self.t("arrival.at", time=first)
+        same_day = coming.earliest.astimezone(self.zone).date() == coming.latest.astimezone(self.zone).date()
+        last = clock.local(coming.latest, self.zone, self.t.lang, "time") if same_day else last
+        return self.t("arrival.between", first=first, last=last)
+
+    def behind(self, truck: Truck) -> str:
+        """How far behind its plan a truck is; empty when it is not, or nobody can say."""
+        late_s = truck.behind_s
+        if late_s is None or late_s < BEHIND_SAID_S:
+            return ""
+        return self.t("arrival.behind", span=clock.span(round(late_s / 300) * 300, self.t))
+
     def place_of(self, truck: Truck) -> str:
         """Where a truck is, in words: its station, else how far along which leg."""
         if truck.station:
@@ -101,8 +122,10 @@ class Words:
         """The few words beside a plate on the ladder: what is wrong, else when it arrives."""
         if truck.state in ("off-loop", "silent", "unknown", "resting"):
             return self.t(f"board.state.{truck.state}")
-        if truck.next is not None and truck.state == "driving":
-            return self.t("board.eta", time=self.eta(truck.next.eta))
+        if truck.suspected:
+            return self.t("board.suspected", what=self.t(f"finding.{truck.suspected[0]}"))
+        if truck.next is not None and truck.next.latest is not None and truck.state == "driving":
+            return self.arrival(truck.next)
         return ""
 
     def say(self, key: str, values: Mapping[str, object], loop: str = "") -> str:

@@ -10,7 +10,8 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from checkpoint.core.journey import View
+from checkpoint.core.facts import Fact, Left
+from checkpoint.core.journey import Journey, View
 from checkpoint.core.loop import Leg, Loop, Policy, Station, Stop
 from checkpoint.core.pace import plan_of
 
@@ -71,6 +72,30 @@ def planned(loop: Loop, leg: Leg, from_m: float, to_m: float) -> timedelta:
     most_s = loop.policy.break_after_driving_s
     breaks = int(driving_s // most_s) if most_s > 0 else 0
     return timedelta(seconds=driving_s + breaks * loop.policy.break_s)
+
+
+def expected(loop: Loop, journey: Journey, leg: Leg, at: datetime) -> tuple[Fact, datetime] | None:
+    """The scan that a leg began with, and when the plan has the truck at its end: rests on the way, up to `at`, move it."""
+    begin, end = (loop.origin, loop.destination) if leg == "outbound" else (loop.destination, loop.origin)
+    started = next((f for f in journey.facts if f.station == begin and isinstance(f.what, Left)), None)
+    target = stop_of(loop, leg, end)
+    if started is None or target is None:
+        return None
+    rested = timedelta()
+    for stay in journey.stays:
+        if stay.since >= started.at:
+            rested += (stay.until or at) - stay.since
+    return started, started.at + planned(loop, leg, 0.0, target.along_m) + rested
+
+
+def behind(view: View, now: datetime) -> timedelta | None:
+    """How far behind the plan the truck is likely to reach the end of its leg (negative: before it); None: nobody can say."""
+    coming = ahead(view, now)
+    if view.loop is None or view.journey is None or not coming or coming[-1].latest is None or coming[-1].distance_m == 0:
+        return None
+    place = place_on_line(view)
+    found = expected(view.loop, view.journey, place[0], now) if place is not None else None
+    return coming[-1].eta - found[1] if found is not None else None
 
 
 def _breaks(driven_s: float, driving_s: float, chance: float, policy: Policy) -> int:

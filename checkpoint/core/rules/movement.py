@@ -16,7 +16,7 @@ from checkpoint.core import geo
 from checkpoint.core.facts import CheckedIn, Cited, Colour, Entered, Fact, Left, Loaded, Scanned
 from checkpoint.core.journey import Journey, Stay, View, closes_at
 from checkpoint.core.loop import LEGS, Policy, Station
-from checkpoint.core.rules.ahead import planned, stop_of
+from checkpoint.core.rules.ahead import expected
 from checkpoint.core.rules.common import SECOND, cite, closed_by, event, seconds, under_way
 from checkpoint.core.rules.terminal import on_departure
 from checkpoint.core.track import Episode, TrackReading
@@ -340,18 +340,15 @@ def late(view: View, now: datetime) -> Iterator[Finding | datetime]:
         if loop is None:
             continue
         for leg in LEGS:
-            begin, end = (loop.origin, loop.destination) if leg == "outbound" else (loop.destination, loop.origin)
-            started = next((f for f in journey.facts if f.station == begin and isinstance(f.what, Left)), None)
-            target = stop_of(loop, leg, end)
-            if started is None or target is None:
+            end = loop.destination if leg == "outbound" else loop.origin
+            begun = expected(loop, journey, leg, now)
+            if begun is None:
                 continue
+            started = begun[0]
             arrivals = [at for at, station in _arrivals(view, journey) if station == end and at > started.at]
             arrived = min(arrivals, default=None)
-            rested = timedelta()
-            for stay in journey.stays:
-                if stay.since >= started.at:
-                    rested += (stay.until or arrived or now) - stay.since
-            due = started.at + planned(loop, leg, 0.0, target.along_m) + rested + seconds(loop.policy.late_slack_s)
+            plan = expected(loop, journey, leg, arrived or now) or begun
+            due = plan[1] + seconds(loop.policy.late_slack_s)
             resting = any(s.until is None and s.since >= started.at for s in journey.stays)
             ended = arrived or closed_by(journey, now)
             if (ended or now) > due and not (resting and arrived is None):

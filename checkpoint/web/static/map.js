@@ -12,7 +12,7 @@ const SIGNS = {
 function colours() {
   const style = getComputedStyle(document.documentElement);
   const of = (name) => style.getPropertyValue(name).trim();
-  return { ground: of("--surface"), line: of("--line"), outbound: of("--line-outbound"), inbound: of("--line-inbound"), accent: of("--accent") };
+  return { ground: of("--surface"), line: of("--line"), outbound: of("--line-outbound"), inbound: of("--line-inbound"), accent: of("--accent"), proof: of("--stop") };
 }
 
 // Metres to pixels: a corridor has a width on the ground, and doubles with each zoom (tiles of 512 pixels).
@@ -42,6 +42,7 @@ function style(plan, c, lat) {
       { id: "station", type: "fill", source: "plan", filter: of("station"), paint: { "fill-color": c.accent, "fill-opacity": 0.2, "fill-outline-color": c.accent } },
       { id: "line", type: "line", source: "plan", filter: of("line"), layout: { "line-join": "round" }, paint: { "line-color": way, "line-width": 2 } },
       { id: "track", type: "line", source: "plan", filter: of("track"), layout: { "line-join": "round" }, paint: { "line-color": c.accent, "line-width": 3, "line-dasharray": [2, 1] } },
+      { id: "proof", type: "circle", source: "plan", filter: of("proof"), paint: { "circle-radius": 5, "circle-color": c.ground, "circle-stroke-color": c.proof, "circle-stroke-width": 2 } },
     ],
   };
 }
