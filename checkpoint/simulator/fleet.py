@@ -146,7 +146,9 @@ class Fleet:
         credential = await self._credential(role, phone, granted)
         device: Device = phone
         if role.tracker:
-            made = await self._offices["coordinator"].post("/api/v1/devices", {"vehicle": role.plate})
+            made = await self._offices["coordinator"].post(
+                "/api/v1/devices", {"vehicle": role.plate, "since": wish["not_before"]}
+            )
             device = Tracker(made["key"], receiver)
         truck = Truck(vehicle=role.plate, pass_id="", crew=(), habits=role.habits, dice=self._dice(role.plate))
         script = life(truck, self._road, start)
