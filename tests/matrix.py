@@ -136,6 +136,8 @@ CASES: dict[tuple[str, str], Case] = {
     # trucks
     ("GET", "/vehicles/{plate}"): one("plate", CARRIER),
     ("GET", "/vehicles/{plate}/plan.json"): one("plate", CARRIER),
+    ("GET", "/vehicles/{plate}/replay"): one("plate", CARRIER),
+    ("GET", "/vehicles/{plate}/replay.json"): one("plate", CARRIER),
     ("GET", "/journeys/{journey}"): one("journey", CARRIER),
     ("GET", "/api/v1/vehicles/{vehicle}"): one("plate", CARRIER),
     ("GET", "/api/v1/journeys/{journey}"): one("journey", CARRIER),

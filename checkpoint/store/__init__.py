@@ -551,6 +551,10 @@ class Store:
         """The fixes of a vehicle from `since` on and before `until`, in the order of time."""
         return self._positions.of(vehicle, since, until)
 
+    def positions_arrived(self, vehicle: str, since: datetime | None = None, until: datetime | None = None) -> list[Arrived]:
+        """As `positions`, each with when it came."""
+        return self._positions.arrived(vehicle, since, until)
+
     def positions_around(self, vehicle: str, device: str, at: datetime) -> tuple[Fix | None, Fix | None]:
         """The fixes of a vehicle's device right before an instant and right after it; None where there is none."""
         return self._positions.around(vehicle, device, at)

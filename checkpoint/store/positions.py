@@ -113,6 +113,15 @@ class Positions:
         )
         return [_fix(row) for row in rows]
 
+    def arrived(self, vehicle: str, since: datetime | None = None, until: datetime | None = None) -> list[Arrived]:
+        """As `of`, each with when it came."""
+        rows = self._db.rows(
+            f"SELECT number, vehicle, received_at, {_COLUMNS} FROM positions WHERE vehicle = ? AND fixed_at >= ? AND fixed_at < ?"
+            " ORDER BY fixed_at, device, lat, lon",
+            (vehicle, micros(since) if since is not None else -(1 << 62), micros(until) if until is not None else 1 << 62),
+        )
+        return [Arrived(number=r[0], vehicle=r[1], received_at=instant(r[2]), fix=_fix(r[3:])) for r in rows]
+
     def around(self, vehicle: str, device: str, at: datetime) -> tuple[Fix | None, Fix | None]:
         """The fixes of a device right before an instant and right after it."""
         found = []

@@ -42,7 +42,7 @@ MAX_REASON = 500
 MOST_SAID = 20
 
 
-def _look(request: Request) -> tuple[LookLike, Journey | None]:
+def look_of(request: Request) -> tuple[LookLike, Journey | None]:
     """The vehicle's look and the journey asked for (the last one by default), if they are the caller's to see."""
     look = looks_for(house_of(request), caller_of(request)).get(request.path_params["plate"])
     if look is None:
@@ -56,7 +56,7 @@ def _look(request: Request) -> tuple[LookLike, Journey | None]:
     return look, found
 
 
-def _within(journey: Journey | None, at: datetime) -> bool:
+def within(journey: Journey | None, at: datetime) -> bool:
     return journey is None or (journey.opened_at <= at and (journey.closed_at is None or at < journey.closed_at))
 
 
@@ -76,7 +76,7 @@ def _suspected(look: LookLike) -> list[Finding]:
 def proof_of(view: View, suspected: Iterable[Finding], journey: Journey | None) -> list[LonLat]:
     """The places of the fixes that suspicions, and the warnings of a journey, cite."""
     cited = [c for f in suspected for c in f.evidence]
-    cited += [c for w in view.warnings if _within(journey, w.raised_at) for c in w.raised.evidence]
+    cited += [c for w in view.warnings if within(journey, w.raised_at) for c in w.raised.evidence]
     places = ((c.values.get("lon"), c.values.get("lat")) for c in cited if c.what == "fix")
     return [(float(x), float(y)) for x, y in places if isinstance(x, int | float) and isinstance(y, int | float)]
 
@@ -84,7 +84,7 @@ def proof_of(view: View, suspected: Iterable[Finding], journey: Journey | None) 
 def _vehicle(request: Request) -> Response:
     house, caller = house_of(request), caller_of(request)
     now = house.now()
-    look, journey = _look(request)
+    look, journey = look_of(request)
     view = look.view
     loop = view.loop
     zone = loop.zone if loop is not None else FALLBACK_ZONE
@@ -93,7 +93,7 @@ def _vehicle(request: Request) -> Response:
         seen = without_health(r.fact for r in told)
         told = [r for r in told if r.fact.id in seen and is_own(r.fact, view.passes, view.journeys)]
     rows = timeline(told, view.journeys, journey)
-    shown = [warning_row(w, look.judgement.findings) for w in sorted(view.warnings, key=urgency) if _within(journey, w.raised_at)]
+    shown = [warning_row(w, look.judgement.findings) for w in sorted(view.warnings, key=urgency) if within(journey, w.raised_at)]
     crew = people(view, now)
     ids = (
         {e.by for e in rows}
@@ -108,8 +108,8 @@ def _vehicle(request: Request) -> Response:
     suspected = _suspected(look)
     # Of a carrier's truck only what it said on the carrier's own way.
     said = track or caller.role == COORDINATOR
-    said_alarms = [b for b in beside(view, look.judgement.findings) if said and _within(journey, b.alarm.since)]
-    said_crossings = [b for b in crossings_beside(view) if said and _within(journey, b.crossing.at)]
+    said_alarms = [b for b in beside(view, look.judgement.findings) if said and within(journey, b.alarm.since)]
+    said_crossings = [b for b in crossings_beside(view) if said and within(journey, b.crossing.at)]
     noted(request, "journey", crew_of(view))
     if track:
         noted(request, "track", crew_of(view))
@@ -158,7 +158,7 @@ async def plan(request: Request) -> Response:
 
     def work() -> bytes:
         house = house_of(request)
-        look, journey = _look(request)
+        look, journey = look_of(request)
         loops = (look.view.loop,) if look.view.loop is not None else ()
         noted(request, "track", crew_of(look.view))
         track = _track(house, caller_of(request), look.view, journey)

@@ -87,6 +87,21 @@ def ladder(loop: Loop, trucks: Iterable[Truck]) -> Ladder:
     return Ladder(loop, wanted, rungs, tuple(marks), tuple(t for t in mine if t.vehicle not in drawn))
 
 
+class Heights:
+    """Where on the ladder of a loop a truck is drawn: the rail of its leg, at the rung of its station or its share of the way."""
+
+    def __init__(self, laid: Ladder) -> None:
+        shares = station_shares(laid.loop)
+        self._rungs = {rung.station.id: rung.y for rung in laid.rungs}
+        ordered = sorted((shares[rung.station.id], rung.y) for rung in laid.rungs)
+        self._scale = _Scale([share for share, _ in ordered], [y for _, y in ordered])
+
+    def y(self, leg: Leg, share: float, station: str = "") -> float:
+        """The height; `share` is of the leg's own way."""
+        at_rung = self._rungs.get(station)
+        return at_rung if at_rung is not None else self._scale.y(share if leg == "outbound" else 1 - share)
+
+
 def station_shares(loop: Loop) -> dict[str, float]:
     """How far each station lies from the origin, 0 to 1: along the outbound line, or the inbound one counted backwards."""
     found: dict[str, float] = {}

@@ -17,6 +17,7 @@ from checkpoint.web.board_data import Truck
 Bounds = tuple[float, float, float, float]
 EVERYWHERE: Bounds = (119.5, 27.5, 122.5, 31.8)
 _CIRCLE_CORNERS = 48
+_LINE_PX = 2.0
 
 
 def bounds(loops: Iterable[Loop], margin: float = 0.06) -> Bounds:
@@ -74,14 +75,22 @@ def _feature(kind: str, geometry: str, coordinates: object, **properties: object
     }
 
 
-def geojson(loops: Sequence[Loop], lang: str, track: Sequence[LonLat] = (), proof: Sequence[LonLat] = ()) -> dict[str, Any]:
+def geojson(
+    loops: Sequence[Loop],
+    lang: str,
+    track: Sequence[LonLat] = (),
+    proof: Sequence[LonLat] = (),
+    stretches: Sequence[tuple[str, Sequence[LonLat]]] = (),
+) -> dict[str, Any]:
     """Lines, corridors, station boundaries and graticule as one feature collection; `kind` tells them apart. `proof` are the
     places that suspicions and warnings cite.
 
-    Beside the features: `view`, the bounds to look at first, and `stations`, the signs to set up. Trucks come separately.
+    `stretches` are parts of a track with what each shows, its `state`. Beside the features: `view`, the bounds to look at first,
+    and `stations`, the signs to set up. Trucks come separately.
     """
     features = []
-    view = around(track, 0.15) if track else bounds(loops)
+    driven = track or [place for _, places in stretches for place in places]
+    view = around(driven, 0.15) if driven else bounds(loops)
     extent = max(view[2] - view[0], view[3] - view[1])
     step = step_deg(extent)
     # The picture may be any shape: the graticule goes on for one extent beyond it, every way.
@@ -99,6 +108,7 @@ def geojson(loops: Sequence[Loop], lang: str, track: Sequence[LonLat] = (), proo
     if len(track) > 1:
         features.append(_feature("track", "LineString", list(track)))
     features += [_feature("proof", "Point", place) for place in proof]
+    features += [_feature("stretch", "LineString", list(places), state=state) for state, places in stretches if len(places) > 1]
     signs = [
         {"id": s.id, "name": getattr(s.name, lang), "at": s.center, "end": s.id in (loop.origin, loop.destination)}
         for loop in loops
@@ -144,6 +154,8 @@ class Drawing(NamedTuple):
     bar_label: str
     track: str = ""
     proof: tuple[tuple[float, float], ...] = ()
+    corridors: tuple[tuple[Leg, str, float], ...] = ()
+    stretches: tuple[tuple[str, str], ...] = ()
 
 
 class Projection:
@@ -187,9 +199,11 @@ def drawing(
     height: float = 480,
     track: Sequence[LonLat] = (),
     proof: Sequence[LonLat] = (),
+    stretches: Sequence[tuple[str, Sequence[LonLat]]] = (),
     box: Bounds | None = None,
 ) -> Drawing:
-    """The overview of some loops and trucks, and of a track with the places that prove something where they are given."""
+    """The overview of some loops and trucks, and of a track where one is given (whole, or in stretches by what each shows),
+    with the places that prove something. Corridors are drawn where they are wider than their line."""
     project = Projection(box or bounds(loops), width, height)
     west, south, east, north = project.box
     step = step_deg(max(east - west, north - south))
@@ -206,6 +220,14 @@ def drawing(
         bar_label=f"{bar_m / 1000:g} km" if bar_m >= 1000 else f"{bar_m:g} m",
         track=project.path(track),
         proof=tuple(project(place) for place in proof),
+        corridors=tuple(
+            (leg, project.path(points), round(2 * half_width_m * project.scale, 1))
+            for loop in loops
+            for leg in LEGS
+            for half_width_m, points in pieces(loop, leg)
+            if 2 * half_width_m * project.scale > _LINE_PX
+        ),
+        stretches=tuple((state, project.path(places)) for state, places in stretches),
     )
 
 

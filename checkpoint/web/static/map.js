@@ -12,13 +12,24 @@ const SIGNS = {
 function colours() {
   const style = getComputedStyle(document.documentElement);
   const of = (name) => style.getPropertyValue(name).trim();
-  return { ground: of("--surface"), line: of("--line"), outbound: of("--line-outbound"), inbound: of("--line-inbound"), accent: of("--accent"), proof: of("--stop") };
+  return { ground: of("--surface"), line: of("--line"), outbound: of("--line-outbound"), inbound: of("--line-inbound"), accent: of("--accent"), stop: of("--stop"), hold: of("--hold"), soft: of("--ink-soft") };
 }
 
 // Metres to pixels: a corridor has a width on the ground, and doubles with each zoom (tiles of 512 pixels).
 function metres(value, lat) {
   const pixels = (zoom) => (value * 2 ** zoom) / (78271.517 * Math.cos((lat * Math.PI) / 180));
   return ["interpolate", ["exponential", 2], ["zoom"], 0, pixels(0), 24, pixels(24)];
+}
+
+// How a stretch of track that is played back is drawn, by what it shows: as in replay.css.
+function stretches(c) {
+  return [
+    ["gap", c.soft, 1.5, [3, 4]],
+    ["on", c.accent, 3, null],
+    ["suspected", c.hold, 4, [2, 1.5]],
+    ["off", c.stop, 5, null],
+    ["wrong-way", c.stop, 5, [0.4, 1.2]],
+  ];
 }
 
 function style(plan, c, lat) {
@@ -42,15 +53,23 @@ function style(plan, c, lat) {
       { id: "station", type: "fill", source: "plan", filter: of("station"), paint: { "fill-color": c.accent, "fill-opacity": 0.2, "fill-outline-color": c.accent } },
       { id: "line", type: "line", source: "plan", filter: of("line"), layout: { "line-join": "round" }, paint: { "line-color": way, "line-width": 2 } },
       { id: "track", type: "line", source: "plan", filter: of("track"), layout: { "line-join": "round" }, paint: { "line-color": c.accent, "line-width": 3, "line-dasharray": [2, 1] } },
-      { id: "proof", type: "circle", source: "plan", filter: of("proof"), paint: { "circle-radius": 5, "circle-color": c.ground, "circle-stroke-color": c.proof, "circle-stroke-width": 2 } },
+      ...stretches(c).map(([state, colour, width, dashes]) => ({
+        id: `stretch-${state}`,
+        type: "line",
+        source: "plan",
+        filter: ["all", of("stretch"), ["==", ["get", "state"], state]],
+        layout: { "line-join": "round" },
+        paint: { "line-color": colour, "line-width": width, ...(dashes ? { "line-dasharray": dashes } : {}) },
+      })),
+      { id: "proof", type: "circle", source: "plan", filter: of("proof"), paint: { "circle-radius": 5, "circle-color": c.ground, "circle-stroke-color": c.stop, "circle-stroke-width": 2 } },
     ],
   };
 }
 
-/** Draw the chart in an element that names its plan; resolves to `{show(trucks)}` once it is drawn, to null without WebGL. */
-export async function chart(element) {
+/** Draw the chart in an element that names its plan, unless the plan is at hand; resolves to `{show(trucks)}` once it is drawn, to null without WebGL. */
+export async function chart(element, given = null) {
   if (!document.createElement("canvas").getContext("webgl2")) return null;
-  const plan = await (await fetch(element.dataset.plan)).json();
+  const plan = given ?? (await (await fetch(element.dataset.plan)).json());
   const [west, south, east, north] = plan.view;
   const lat = (south + north) / 2;
   const canvas = document.createElement("div");
