@@ -27,6 +27,7 @@ from checkpoint.core.ways import Match
 
 EVIDENCE_FIXES = 6
 _FALL_M = 30.0
+_PLAINLY = 0.7  # the cosine of half a right angle
 Values = dict[str, str | int | float | bool | None]
 
 
@@ -73,10 +74,11 @@ class Watcher:
 
 
 class WrongWay(Watcher):
-    """Going back along the line by more than `wrong_way_m`, seen in at least three fixes one after the other.
+    """Going back along the line by more than `wrong_way_m`, seen in at least three fixes one after the other; in two when
+    they show twice as much of it, and no more than the truck can have driven.
 
     Distance along the route is what counts, not distance to a goal, which is wrong at every roundabout. Only fixes inside
-    the corridor count, and never those at a station, where trucks turn and shunt.
+    the corridor count, or near it with a course that leads back, and never those at a station, where trucks turn and shunt.
     """
 
     def __init__(self, policy: Policy) -> None:
@@ -97,7 +99,7 @@ class WrongWay(Watcher):
             closed = self._close(self._turned.fix.fixed_at if self._turned else None)
             self._restart(step)
             return closed
-        if step.excess_m > 0 or step.leaped:
+        if step.leaped or (step.excess_m > 0 and not self._faces_back(step)):
             return None
         if along < self._lowest:
             self._lowest, self._rises, self._turned = along, 0, step
@@ -111,17 +113,24 @@ class WrongWay(Watcher):
             closed = self._close(self._turned.fix.fixed_at if self._turned else None)
             self._restart(step)
             return closed
-        back = self._peak.match.along_m - self._lowest
-        if self._confirmed is None and back > self._policy.wrong_way_m and self._falls >= 3 and not self._faces_ahead(step):
-            self._confirmed = step.fix.fixed_at
+        if self._confirmed is None and self._falls >= 2 and not self._faces_ahead(step):
+            back, peak, least = self._peak.match.along_m - self._lowest, self._peak, self._policy.wrong_way_m
+            plain = back > 2 * least and back <= 1.5 * (step.at_s - peak.at_s) * max(step.speed_kmh, peak.speed_kmh) / 3.6
+            if plain or (back > least and self._falls >= 3):
+                self._confirmed = step.fix.fixed_at
         return None
 
     @staticmethod
     def _faces_ahead(step: Step) -> bool:
+        """Plainly so: at a corner a course may lie between those of both streets."""
         course = step.fix.course_deg
-        if course is None or step.speed_kmh < 10:
-            return False
-        return _facing(course, step.match) > 0
+        return course is not None and step.speed_kmh >= 10 and _facing(course, step.match) > _PLAINLY
+
+    @staticmethod
+    def _faces_back(step: Step) -> bool:
+        """As plainly: then a fix counts that a receiver has thrown out of the corridor."""
+        course = step.fix.course_deg
+        return course is not None and step.speed_kmh >= 10 and _facing(course, step.match) < -_PLAINLY
 
     def _restart(self, step: Step) -> None:
         self._leg, self._peak = step.leg, step

@@ -33,6 +33,7 @@ _GAP_INTERVALS = 4.0
 _CRUISE_MS = 25.0
 _EDGE_M = 30.0  # leaving a station is believed beyond this
 _FAR_M = 300.0  # ... or by one fix beyond this
+_DRIVES_KMH, _DRIVES_M = 5.0, 15.0  # less than this is a receiver at rest
 _AGREEING = 3  # fixes that must agree on a place the truck could not have reached
 _DEFAULT_INTERVAL_S = 60.0
 _OTHER: dict[Leg, Leg] = {"outbound": "inbound", "inbound": "outbound"}
@@ -52,12 +53,21 @@ class _OnLine:
         return _OnLine(self.along_m, self.reach_m, self.searched_m)
 
 
+class _Out(NamedTuple):
+    """Fixes outside the boundary of a station that are not believed yet: since when, how far the first was, how many of
+    them show a truck that drives."""
+
+    at: datetime
+    metres: float
+    driving: int
+
+
 class _Inside:
-    """An open visit: since when, the last fix inside, the first of those outside that are not believed yet."""
+    """An open visit: since when, the last fix inside, those outside that are not believed yet."""
 
     __slots__ = ("fence", "last", "out", "since")
 
-    def __init__(self, fence: Fence, since: datetime, last: datetime, out: tuple[datetime, float] | None = None) -> None:
+    def __init__(self, fence: Fence, since: datetime, last: datetime, out: _Out | None = None) -> None:
         self.fence = fence
         self.since = since
         self.last = last
@@ -261,14 +271,21 @@ class Follower:
         self._inside = tuple(kept)
 
     def _leaving(self, visit: _Inside, step: Step, outside: float, allowed: float) -> _Inside | None:
-        """The visit as it stands after a fix outside the boundary; None when the truck has left."""
+        """The visit as it stands after a fix outside the boundary; None when the truck has left.
+
+        A truck leaves by driving. A receiver at rest that is sure of another place stands there too: that alone must last
+        as long as a stop before it is believed.
+        """
         if outside <= _EDGE_M + allowed:
             return _Inside(visit.fence, visit.since, step.fix.fixed_at)
-        if visit.out is None and outside <= _FAR_M:
-            return _Inside(visit.fence, visit.since, visit.last, (step.fix.fixed_at, outside))
-        at, metres = visit.out or (step.fix.fixed_at, min(outside, step.moved_m))
+        out = visit.out or _Out(step.fix.fixed_at, min(outside, step.moved_m), 0)
+        out = out._replace(driving=out.driving + _drives(step))
+        enough = 2 if step.fix.speed_kmh is not None else 3
+        left = out.driving >= enough or step.gap or (out.driving and outside > _FAR_M)
+        if not left and (step.fix.fixed_at - out.at).total_seconds() < self.ways.loop.policy.stop_s:
+            return _Inside(visit.fence, visit.since, visit.last, out)
         # Silent at rest by design: it stayed until it must have started in order to be where it is now.
-        until = max(visit.last, at - timedelta(seconds=metres / _CRUISE_MS))
+        until = max(visit.last, out.at - timedelta(seconds=out.metres / _CRUISE_MS))
         self.visits = (*self.visits, TrackVisit(station=visit.fence.station, since=visit.since, until=until))
         return None
 
@@ -439,6 +456,12 @@ class Follower:
         return tuple(TrackVisit(station=v.fence.station, since=v.since, until=None) for v in self._inside)
 
 
+def _drives(step: Step) -> bool:
+    """Whether a step shows a truck that drives: by what the device says, or else by the ground covered."""
+    said = step.fix.speed_kmh
+    return not step.leaped and (said >= _DRIVES_KMH if said is not None else step.moved_m > _DRIVES_M + step.accuracy_m)
+
+
 _NOWHERE = Match(inf, 0.0, 0, 0.0, 0.0, 1.0, inf)
 
 
@@ -449,11 +472,11 @@ def _displaced(before: Step, step: Fix, dt_s: float, moved_m: float, accuracy_m:
     steps: in longer ones nobody knows what was driven in between.
     """
     a, b = before.fix, step
-    if dt_s > 30 or a.speed_kmh is None or b.speed_kmh is None:
+    if dt_s > 15 or a.speed_kmh is None or b.speed_kmh is None:
         return False
     speed = max(a.speed_kmh, b.speed_kmh) / 3.6
     noise = 10 + (accuracy_m + before.accuracy_m) / 2
-    if dt_s <= 15 and moved_m > 1.1 * speed * dt_s + 0.25 * dt_s * dt_s + noise:
+    if moved_m > 1.1 * speed * dt_s + 0.25 * dt_s * dt_s + noise:
         return True
     if a.course_deg is None or b.course_deg is None or min(a.speed_kmh, b.speed_kmh) < 15 or moved_m < 3 * noise:
         return False

@@ -9,7 +9,7 @@ else must last for longer, and a receiver that stands and repeats itself has sai
 from __future__ import annotations
 
 from datetime import datetime
-from math import copysign, radians, sin
+from math import atan2, copysign, cos, degrees, radians, sin
 
 from checkpoint.core.episodes import EVIDENCE_FIXES, Step, Watcher, cited
 from checkpoint.core.facts import Cited
@@ -36,24 +36,41 @@ def aside_m(step: Step) -> float:
     return copysign(step.match.off_m, step.match.left_m)
 
 
-def drove_aside(before: Step, step: Step) -> bool:
-    """Whether the truck's own courses explain how far it came sideways in one step; so do missing ones."""
-    said = [_sideways(s) for s in (before, step)]
-    if said[1] is None:
-        return True
-    here, there = said[0] or 0.0, said[1]
-    ground = max(before.speed_kmh, step.speed_kmh) / 3.6 * step.dt_s
-    came = aside_m(step) - aside_m(before)
-    slack = _ASIDE_M + sin(radians(_COURSE_DEG)) * ground
-    return ground * min(here, there, 0.0) - slack <= came <= ground * max(here, there, 0.0) + slack
+def drove_aside(before: Step, step: Step) -> bool | None:
+    """Whether the truck's own courses explain how it came off the line in one step; None when they are not known.
 
-
-def _sideways(step: Step) -> float | None:
-    """How much of a step along the truck's course leads to the left of the line: -1 to 1; None when it is not known."""
-    course = step.fix.course_deg
-    if course is None or step.fix.speed_kmh is None or step.fix.speed_kmh < _SLOW_KMH:
+    Either seen from the line, whose own bends then do not matter, or as the crow flies between the two courses, when the
+    truck goes straight on where the line bends away.
+    """
+    there = _course(step)
+    if there is None:
         return None
-    east, north = sin(radians(course)), sin(radians(90 - course))
+    here = _course(before)
+    ground = max(before.speed_kmh, step.speed_kmh) / 3.6 * step.dt_s
+    slack = _ASIDE_M + sin(radians(_COURSE_DEG)) * ground
+    lefts = (0.0 if here is None else _left_of_line(here, before), _left_of_line(there, step))
+    came = aside_m(step) - aside_m(before)
+    if ground * min(*lefts, 0.0) - slack <= came <= ground * max(*lefts, 0.0) + slack:
+        return True
+    if here is None or step.moved_m > ground + slack:
+        return False
+    east = (step.fix.lon - before.fix.lon) * step.scale[0]
+    north = (step.fix.lat - before.fix.lat) * step.scale[1]
+    turned = (there - here + 180) % 360 - 180
+    went = (degrees(atan2(east, north)) - here - turned / 2 + 180) % 360 - 180
+    beyond = min(abs(went) - abs(turned) / 2, 90.0)
+    return step.moved_m * sin(radians(beyond)) <= slack
+
+
+def _course(step: Step) -> float | None:
+    """The course that the device says, when it moves fast enough to know one."""
+    fix = step.fix
+    return fix.course_deg if fix.speed_kmh is not None and fix.speed_kmh >= _SLOW_KMH else None
+
+
+def _left_of_line(course_deg: float, step: Step) -> float:
+    """How much of a way along a course leads to the left of the line: -1 to 1."""
+    east, north = sin(radians(course_deg)), cos(radians(course_deg))
     return north * step.match.east - east * step.match.north
 
 
@@ -81,7 +98,7 @@ class OffLoop(Watcher):
         self._seen_leaving = False
         self._rare = False
         self._leaped = False
-        self._out_ms = 0.0  # how fast the first step went sideways
+        self._out_ms = 0.0  # how fast a device that says no course came out sideways
         self._away = 0  # steps that led farther away
         self._away_ms = 0.0
         self._confirmed: datetime | None = None
@@ -126,9 +143,10 @@ class OffLoop(Watcher):
             rare = step.dt_s > _RARE_S
             self._rare = rare and step.dt_s <= _SILENCE_TIMES * (before.dt_s or step.dt_s)
             if not rare:
-                self._leaped = not drove_aside(before, step)
-                self._seen_leaving = not self._leaped
-                self._out_ms = abs(aside_m(step) - aside_m(before)) / step.dt_s if step.dt_s else 0.0
+                explained = drove_aside(before, step)
+                self._leaped, self._seen_leaving = explained is False, explained is not False
+                if explained is None and step.dt_s:
+                    self._out_ms = abs(aside_m(step) - aside_m(before)) / step.dt_s
         self._add(step)
 
     def _add(self, step: Step) -> None:
