@@ -24,7 +24,7 @@ from checkpoint.simulator.playing import PIN, client_of
 from checkpoint.simulator.road import Road
 from checkpoint.simulator.script import Event, Moved, Showed, Truck, life
 from checkpoint.store import Store
-from tests.server import PASSWORD, Served, served
+from tests.server import PASSWORD, Served, free_port, served
 
 NOW = datetime(2026, 5, 3, 4, tzinfo=UTC)
 
@@ -122,7 +122,7 @@ WANTED = {"浙C2G671", "浙C3H762", "浙C4J853", "浙C7Q226", "浙C1K026", "浙C
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    with served(tmp_path_factory.mktemp("fleet")) as found:
+    with served(tmp_path_factory.mktemp("fleet"), terminals_port=str(free_port())) as found:
         yield found
 
 
@@ -134,7 +134,7 @@ def test_a_small_fleet_is_held_whole_and_the_board_tells_its_stories(server: Ser
 
     async def play() -> tuple[Fleet, dict[str, set[str]]]:
         async with client_of(server.address) as client:
-            fleet = Fleet(client, loop, roles, 42, utc_now)
+            fleet = Fleet(client, loop, roles, 42, utc_now, ("127.0.0.1", int(server.settings["CHECKPOINT_TERMINALS_PORT"])))
             await fleet.prepare(PASSWORD, DOCUMENT.read_bytes(), PIN)
             await fleet.play_past()
             found: dict[str, set[str]] = {}

@@ -191,6 +191,8 @@ class _Stage:
         self._lan = lan
         # Phones keep a cookie for the address their link had: the fleet's too.
         self._server = lan.near.server if lan is not None else _local(settings.host, settings.port, None)
+        # Two of the trucks have terminals of their own; where no port is set, they get one that is free.
+        self._terminals = settings.terminals_port or _free_port(settings.terminals_host)
 
     def _own(self) -> dict[str, str]:
         """The settings of both processes."""
@@ -207,6 +209,8 @@ class _Stage:
             "CHECKPOINT_KIOSK_HOST": s.kiosk_host,
             "CHECKPOINT_KIOSK_PORT": str(s.kiosk_port),
             "CHECKPOINT_SERVER_URL": self._server,
+            "CHECKPOINT_TERMINALS_PORT": str(self._terminals),
+            "CHECKPOINT_TERMINALS_HOST": s.terminals_host,
             "CHECKPOINT_CLOCK": str(self._clock) if self._clock else "",
             **(self._lan.settings() if self._lan else {}),
         }
@@ -257,7 +261,8 @@ class _Stage:
 
         t, document = self._t, DOCUMENT.read_bytes()
         print(t("cli.simulate.seed", seed=self._seed, count=len(CAST)), flush=True)
-        fleet = Fleet(client, parse(document), CAST, self._seed, self._clock or utc_now)
+        gateway = (_reached(self._settings.terminals_host), self._terminals)
+        fleet = Fleet(client, parse(document), CAST, self._seed, self._clock or utc_now, gateway)
         await fleet.prepare(self._password, document, PIN)
         await fleet.play_past()
         print(told(fleet, t), flush=True)
@@ -309,6 +314,9 @@ def _try_ports(settings: Config, lan: Lan | None) -> None:
     ]
     if lan is not None:
         tried = [(EVERYWHERE, port, setting) for _, port, setting in tried]
+    if settings.terminals_port is not None:
+        tried.append((settings.terminals_host, settings.terminals_port, "CHECKPOINT_TERMINALS_PORT"))
+    if lan is not None:
         tried.append((EVERYWHERE, settings.lan_port, "CHECKPOINT_LAN_PORT"))
     for host, port, setting in tried:
         try:
@@ -331,8 +339,19 @@ def _local(host: str, port: int, lan: Lan | None) -> str:
     """The address of a listener on this machine, as another process here reaches it."""
     if lan is not None:
         return f"https://localhost:{port}"
-    reached = "127.0.0.1" if host in ("0.0.0.0", "") else "[::1]" if host == "::" else f"[{host}]" if ":" in host else host  # noqa: S104
-    return f"http://{reached}:{port}"
+    reached = _reached(host)
+    return f"http://[{reached}]:{port}" if ":" in reached else f"http://{reached}:{port}"
+
+
+def _reached(host: str) -> str:
+    """The address at which this machine reaches what listens on a host of its own."""
+    return "127.0.0.1" if host in ("0.0.0.0", "") else "::1" if host == "::" else host  # noqa: S104
+
+
+def _free_port(host: str) -> int:
+    """A port that nobody listened on a moment ago."""
+    with listen(host, 0) as asked:
+        return int(asked.getsockname()[1])
 
 
 def _page(host: str, port: int, lan: Lan | None) -> str:

@@ -39,8 +39,9 @@ class Role:
     """One truck of the cast.
 
     `plays` ends the catalogue key that says what is to be seen. `tracker`: a Traccar client reports its positions; else the
-    driver's phone does. `guest`: the link to its pass is left to the person watching. `result_ago`: the laboratory reports
-    its PCR that long before now.
+    driver's phone does. `terminal`: the number of the truck's own terminal, which reports in their place to a server that hears
+    terminals. `guest`: the link to its pass is left to the person watching. `result_ago`: the laboratory reports its PCR that
+    long before now.
     """
 
     plate: str
@@ -50,6 +51,7 @@ class Role:
     cue: Cue
     plays: str
     tracker: bool = False
+    terminal: str = ""
     guest: bool = False
     result_ago: timedelta | None = None
 
@@ -69,7 +71,7 @@ CAST: tuple[Role, ...] = (
          habits=Habits(cruise_kmh=79), cue=Cue(leg="outbound", km=131)),
     Role(plate="浙C3F907", crew=("周海燕",), carrier=_SECOND, plays="at-the-break",
          habits=Habits(cruise_kmh=76), cue=Cue(leg="outbound", km=265.9, ago=_m(9))),
-    Role(plate="浙CD80316", crew=("吴国强",), carrier=_THIRD, tracker=True, plays="on-the-bridge",
+    Role(plate="浙CD80316", crew=("吴国强",), carrier=_THIRD, tracker=True, terminal="10000000316", plays="on-the-bridge",
          habits=Habits(cruise_kmh=80), cue=Cue(leg="outbound", km=341)),
     Role(plate="浙C5P331", crew=("黄晓东", "郑丽"), carrier=_SECOND, plays="near-destination",
          habits=Habits(cruise_kmh=78), cue=Cue(leg="outbound", km=438)),
@@ -85,7 +87,7 @@ CAST: tuple[Role, ...] = (
          habits=Habits(cruise_kmh=78), cue=Cue(leg="inbound", km=372)),
     Role(plate="浙C1E590", crew=("梁志军",), carrier=_FIRST, plays="almost-home",
          habits=Habits(cruise_kmh=80), cue=Cue(leg="inbound", km=447)),
-    Role(plate="浙C2G671", crew=("宋佳明",), carrier=_SECOND, tracker=True, plays="strays",
+    Role(plate="浙C2G671", crew=("宋佳明",), carrier=_SECOND, tracker=True, terminal="10000000671", plays="strays",
          habits=Habits(cruise_kmh=74, strays=(166, 31, 2400)), cue=Cue(leg="outbound", km=167.5, ago=_m(8))),
     Role(plate="浙C3H762", crew=("谢东升",), carrier=_THIRD, plays="silent",
          habits=Habits(cruise_kmh=75, quiet=("outbound", 64, 118)), cue=Cue(leg="outbound", km=64, ago=_m(19))),

@@ -28,6 +28,7 @@ from checkpoint.simulator.offices import Laboratory, Office, Refused, Report
 from checkpoint.simulator.road import Moment, Road
 from checkpoint.simulator.script import Did, Event, Life, Moved, Showed, Truck, life
 from checkpoint.simulator.stations import Kiosk, Known, enrolled
+from checkpoint.simulator.terminal import Terminal
 
 _log = logging.getLogger(__name__)
 PULL_S = 2.0
@@ -81,9 +82,18 @@ class Tally:
 
 
 class Fleet:
-    """A fleet before a server. `prepare`, then `play_past`, then `play_on`."""
+    """A fleet before a server. `prepare`, then `play_past`, then `play_on`. `gateway`: where trucks' own terminals connect."""
 
-    def __init__(self, client: httpx.AsyncClient, loop: Loop, roles: Sequence[Role], seed: int, now: Now) -> None:
+    def __init__(
+        self,
+        client: httpx.AsyncClient,
+        loop: Loop,
+        roles: Sequence[Role],
+        seed: int,
+        now: Now,
+        gateway: tuple[str, int] | None = None,
+    ) -> None:
+        self._gateway = gateway
         self._client, self._loop, self._roles, self._seed, self._now = client, loop, roles, seed, now
         self._road = Road(loop)
         self._known = Known(loop)
@@ -146,10 +156,13 @@ class Fleet:
         credential = await self._credential(role, phone, granted)
         device: Device = phone
         if role.tracker:
-            made = await self._offices["coordinator"].post(
-                "/api/v1/devices", {"vehicle": role.plate, "since": wish["not_before"]}
-            )
-            device = Tracker(made["key"], receiver)
+            bound = {"vehicle": role.plate, "since": wish["not_before"]}
+            if role.terminal and self._gateway is not None:
+                await self._offices["coordinator"].post("/api/v1/terminals", bound | {"number": role.terminal})
+                device = Terminal(role.terminal, role.plate, receiver, *self._gateway)
+            else:
+                made = await self._offices["coordinator"].post("/api/v1/devices", bound)
+                device = Tracker(made["key"], receiver)
         truck = Truck(vehicle=role.plate, pass_id="", crew=(), habits=role.habits, dice=self._dice(role.plate))
         script = life(truck, self._road, start)
         self._actors.append(Actor(role, truck, script, device, credential, str(granted.get("link", ""))))
@@ -261,7 +274,7 @@ class Fleet:
             pushed = self._push_kiosk(end)
         elif isinstance(end, Laboratory):
             pushed = self._push_laboratory()
-        elif isinstance(end, Tracker | Phone):
+        elif isinstance(end, Tracker | Phone | Terminal):
             pushed = self._push_device(end)
         else:
             return

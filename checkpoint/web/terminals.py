@@ -7,7 +7,7 @@ stands here of it shows where the two differ, and lets a person decide.
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 
 from starlette.concurrency import run_in_threadpool
@@ -25,6 +25,7 @@ from checkpoint.web.board import loops_now
 from checkpoint.web.devices import TERMINALS, bind_device, zone_here
 from checkpoint.web.house import House, house_of
 from checkpoint.web.page import language_of, render
+from checkpoint.web.paging import Instant
 from checkpoint.web.problems import Problem
 from checkpoint.web.words import Words
 from checkpoint.wish import Fault, Faulty
@@ -36,14 +37,16 @@ MOST_DIGITS = 20
 
 
 class NewTerminal(Command, frozen=True):
-    """A truck's terminal by its number, as its header has it (leading zeros are nothing), and the plate it reports for."""
+    """A truck's terminal by its number, as its header has it (leading zeros are nothing), and the plate it reports for from
+    `since` (now) on."""
 
     number: str
     vehicle: str
+    since: Instant | None = None
 
 
-def enrol(house: House, number: str, plate: str, caller: Caller) -> DeviceTaken:
-    """Let a terminal register, and lay what it reports to a vehicle from now on. Raises `Faulty`."""
+def enrol(house: House, number: str, plate: str, caller: Caller, since: datetime | None = None) -> DeviceTaken:
+    """Let a terminal register, and lay what it reports to a vehicle from when (None: now) on. Raises `Faulty`."""
     faults, digits, vehicle = [], "".join(number.split()).lstrip("0"), ""
     if not digits or len(digits) > MOST_DIGITS or not digits.isascii() or not digits.isdecimal():
         faults.append(Fault("$.number", "fault.terminal"))
@@ -55,7 +58,7 @@ def enrol(house: House, number: str, plate: str, caller: Caller) -> DeviceTaken:
         raise Faulty(faults)
     device = TERMINALS + digits
     house.store.registry.enrol_terminal(device, vehicle, house.now() + OPEN)
-    bind_device(house, device, vehicle, caller)
+    bind_device(house, device, vehicle, caller, since)
     return DeviceTaken(device=device, vehicle=vehicle)
 
 
@@ -169,7 +172,7 @@ async def take(request: Request) -> Response:
     """Enrol a terminal, as a program does it."""
     asked = await body_of(request, NewTerminal)
     try:
-        taken = await run_in_threadpool(enrol, house_of(request), asked.number, asked.vehicle, caller_of(request))
+        taken = await run_in_threadpool(enrol, house_of(request), asked.number, asked.vehicle, caller_of(request), asked.since)
     except Faulty as error:
         raise faulty(request, error) from None
     return answer(taken)
