@@ -76,6 +76,11 @@ class Hearing:
             refused=len(kept) - sum(kept) + refused,
         )
 
+    def whose(self, fix: Fix, received_at: datetime) -> tuple[str, Fix] | str:
+        """The vehicle that a fix as it was sent belongs to, and the fix as it is kept; a text: why it is nobody's."""
+        said = self._store.registry.declared((fix.device,)).get(fix.device, AS_SENT)
+        return _whose(fix, self._bindings.of(fix.device), said, received_at)
+
     def keep_aside(self, device: str, received: bytes, why: str, detail: str = "") -> bool:
         """Set aside what a device sent and nobody can use. False when it has sent too much: a broken one sends for ever."""
         source = f"device:{device}"

@@ -423,6 +423,10 @@ class Intake:
         """Take in fixes of devices, each laid to the vehicle its device was bound to at that time. Raises `StorageFull`."""
         return self._hearing.take(fixes)
 
+    def whose(self, fix: Fix, received_at: datetime) -> tuple[str, Fix] | str:
+        """The vehicle that a fix as it was sent belongs to, and the fix as it is kept; a text: why it is nobody's."""
+        return self._hearing.whose(fix, received_at)
+
     def keep_aside(self, device: str, received: bytes, why: str, detail: str = "") -> bool:
         """Set aside what a device sent and nobody can use. False when it has sent too much."""
         return self._hearing.keep_aside(device, received, why, detail)
