@@ -17,12 +17,13 @@ from starlette.testclient import TestClient
 from checkpoint.core.facts import DeviceBound
 from checkpoint.store import Store
 from checkpoint.web import access
-from checkpoint.web.access import COORDINATOR
+from checkpoint.web.access import CARRIER, COORDINATOR
 from checkpoint.web.app import create_app
 from checkpoint.web.edge import Edge
 from checkpoint.web.limits import UNBOUND, Limits
 from checkpoint.web.set_up import set_up
 from tests.ground import T0, Still, store_in
+from tests.test_driver import granted
 
 PLATE = "浙C12345"
 SENT = "/api/v1/positions/osmand"
@@ -203,7 +204,7 @@ def test_a_number_that_got_a_key_is_not_believed_without_it(desk: TestClient, ai
 
 
 def test_nobody_speaks_in_the_name_of_a_drivers_phone(desk: TestClient, air: TestClient, store: Store) -> None:
-    from tests.test_driver import granted, opened
+    from tests.test_driver import opened
 
     done = granted(air.app)
     opened(air.app, done)
@@ -270,6 +271,28 @@ def test_a_tracker_that_was_released_is_not_turned_away_and_what_it_sends_waits(
     assert [f.device for f in store.positions("浙C54321")] == [device]
     page = desk.get(f"/stations/trackers/{device}").text
     assert page.count('class="plate" href="/vehicles/') == 3, "both bindings, and the truck it reports for now"
+
+
+def test_the_trucks_page_says_who_reports_for_it_and_that_one_lives_without_knowing_where_it_is(
+    app: Any, desk: TestClient, air: TestClient, clock: Still
+) -> None:
+    granted(app)
+    device, key, _ = made(desk)
+    send(air, key)
+    clock.forward(minutes=12)
+    assert air.post(SENT, data={"id": key, "timestamp": str(AT_S + 720), "batt": "80"}).status_code == 200
+    app.state.house.watch.settle()
+    page = desk.get(f"/vehicles/{PLATE}").text
+    assert f'href="/stations/trackers/{device}"' in page
+    assert "It lives, and has not said where it is for 12 min" in page
+    send(air, key, 720)
+    assert "It lives" not in desk.get(f"/vehicles/{PLATE}").text
+    carrier = TestClient(app, base_url="https://loop.example", headers={"accept": "text/html", "accept-language": "en"})
+    token = access.open_session(app.state.house, role=CARRIER, who="瓯海冷链", name="瓯海冷链")
+    carrier.cookies.set(access.cookie_name(app.state.house, COORDINATOR), token)
+    answer = carrier.get(f"/vehicles/{PLATE}")
+    assert answer.status_code == 200
+    assert "Where its positions come from" not in answer.text
 
 
 def test_what_nobody_bound_has_no_page(desk: TestClient) -> None:
