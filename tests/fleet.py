@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import checkpoint.demo
 from checkpoint.core.book import Book
@@ -33,6 +33,7 @@ from checkpoint.core.facts import (
     WarningAnswered,
     WarningRaised,
 )
+from checkpoint.core.fixes import Crossing, DeviceAlarm
 from checkpoint.core.journey import View, view_of
 from checkpoint.core.loop import Leg, Loop, Loops, parse
 from checkpoint.core.rules import judge
@@ -148,7 +149,8 @@ class Told:
             at = NOW - minutes_ago * MINUTE
             fix = Fix(device=f"d-{self.plate}", fixed_at=at, lat=round(lat, 6), lon=round(lon, 6), accuracy_m=8, speed_kmh=72)
             values: dict[str, object] = {
-                "last": fix, "leg": leg, "along_m": along_m, "off_m": 12.0, "station": station, "interval_s": 60.0,
+                "last": fix, "placed": fix, "pace": 1.05, "pace_s": 3_000.0,
+                "leg": leg, "along_m": along_m, "off_m": 12.0, "station": station, "interval_s": 60.0,
                 "place": "on", "fixes_count": 100,
             } | more  # fmt: skip
             track = TrackReading(**values)  # type: ignore[arg-type]
@@ -161,6 +163,19 @@ class Fleet(NamedTuple):
 
     looks: dict[str, Look]
     facts: tuple[Fact, ...]
+
+
+_SEEN = Cited(what="fix", at=NOW - MINUTE, values={"lat": 29.4, "lon": 121.4, "off_m": 190, "accuracy_m": 14})
+_ALARM = DeviceAlarm(
+    name="route-deviation", device="terminal-139", since=NOW - 28 * MINUTE, seen_until=NOW - MINUTE, until=None,
+    fixes_count=27, farthest_m=42.0, evidence=(_SEEN,),
+)  # fmt: skip
+# A truck of which something is only suspected, whose terminal says what we do not find, and whose phone crossed a boundary.
+DOUBTED: dict[str, Any] = {
+    "episodes": (Episode(kind="off-loop", since=NOW - MINUTE, confirmed_at=None, until=None, evidence=(_SEEN,)),),
+    "alarms": (_ALARM,),
+    "crossings": (Crossing(station="taizhou-service", entered=True, at=NOW - 50 * MINUTE, device="phone", outside_m=240.0),),
+}
 
 
 @cache
@@ -179,7 +194,7 @@ def fleet() -> Fleet:
     for plate, share in (("浙C10086", 0.12), ("浙C20718", 0.44), ("浙CD01234", 0.47), ("沪A55T21", 0.83)):
         one = truck(plate, "carrier-2" if plate.startswith("沪") else "carrier-1")
         one.loaded(NOW - 9 * HOUR * share - HOUR)
-        keep(one, one.look("outbound", share))
+        keep(one, one.look("outbound", share, **DOUBTED if plate == "浙C20718" else {}))
     for plate, share in (("浙C33R07", 0.30), ("浙C90211", 0.62)):
         one = truck(plate)
         one.loaded(NOW - 20 * HOUR)

@@ -81,9 +81,12 @@ def test_a_trucks_next_station_is_the_one_it_must_visit_with_its_estimate() -> N
     found = truck(look.view, look.judgement, NOW)
     assert found.next is not None
     assert found.next.station == "wenzhou-south-gate"
-    hours = found.next.distance_m / 1000 / loop().policy.cruise_kmh
-    # To the station's edge, not its middle; nothing is known yet of how this truck drives.
-    assert found.next.eta - NOW == pytest.approx(timedelta(hours=hours), abs=timedelta(minutes=1))
+    # A minute from where it was seen, at its own pace, which is a twentieth slower than the plan's.
+    hours = found.next.distance_m / 1000 / loop().policy.cruise_kmh * 1.05
+    assert found.next.eta - NOW == pytest.approx(timedelta(hours=hours), abs=timedelta(minutes=4))
+    assert found.next.earliest is not None
+    assert found.next.latest is not None
+    assert found.next.earliest < found.next.eta < found.next.latest
 
 
 def test_warnings_that_wait_for_somebody_come_first_and_red_before_yellow() -> None:
@@ -441,6 +444,34 @@ def test_every_truck_of_the_fleet_has_a_page_in_both_languages(board: Desk) -> N
             for journey in (None, *look.view.journeys):
                 path = f"/vehicles/{plate}" + (f"?journey={journey.id}" if journey else "")
                 assert client.get(path).status_code == 200, path
+
+
+def test_a_suspicion_is_shown_as_one_with_its_positions_and_nobody_is_warned(board: Desk) -> None:
+    client = board.signed_in(COORDINATOR)
+    listed = client.get("/").text
+    assert "suspected: Off the loop" in listed
+    assert 'class="doubt"' in listed
+    page = client.get("/vehicles/浙C20718").text
+    assert "nobody was warned" in page
+    assert "29.40000°" in page
+    assert 'class="proof"' in page
+    assert {"proof"} <= {f["properties"]["kind"] for f in client.get("/vehicles/浙C20718/plan.json").json()["features"]}
+
+
+def test_what_devices_say_stands_beside_what_we_find(board: Desk) -> None:
+    page = board.signed_in(COORDINATOR).get("/vehicles/浙C20718").text
+    assert "The terminal says: Off its route, since 14:02" in page
+    assert "we do not (at most 42 m off the line)" in page
+    assert "The phone says: into" in page
+    assert "its track does not show it" in page
+    assert "What the devices themselves say" not in board.signed_in(COORDINATOR).get("/vehicles/浙C10086").text
+
+
+def test_an_arrival_is_an_interval_and_a_truck_off_its_line_has_none(board: Desk) -> None:
+    listed = board.signed_in(COORDINATOR).get("/").text
+    assert re.search(r"\d\d:\d\d–(\d\d:)?\d\d", listed)
+    assert "behind plan" in listed
+    assert "no estimate" in board.signed_in(COORDINATOR).get("/vehicles/浙C47T35").text
 
 
 def test_a_person_may_write_anything_in_an_answer_and_it_is_shown_as_text(tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ from checkpoint.core.verdict import Found, Gate, Judgement
 from checkpoint.web.words import Words
 
 SPOKEN_SHOWN = timedelta(days=2)
+MOST_COMING = 3
 # What stations, desks and the record have to settle among themselves; what a driver said comes back under its own heading.
 BETWEEN_DESKS = frozenset({"alert-unacknowledged", "verdict-differs", "unexplained", "contested", "help-called"})
 
@@ -61,10 +62,19 @@ class FindingLine:
 
     colour: str
     text: str
+    why: str
     who: str
     since: datetime
     cited: tuple[str, ...]
     target: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Coming:
+    """A station ahead, and from when to when it should be reached, in words."""
+
+    station: str
+    arrival: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,6 +112,8 @@ class Card:
     counts: tuple[Count, ...] = ()
     mates: tuple[Mate, ...] = ()
     stay: StayLine | None = None
+    coming: tuple[Coming, ...] = ()
+    suspected: tuple[str, ...] = ()
     findings: tuple[FindingLine, ...] = ()
     spoken: tuple[Spoken, ...] = ()
 
@@ -131,10 +143,13 @@ def card_of(view: View, judgement: Judgement, reading: Reading | None, person: s
             Mate(name=words.who(mate), state=_mate(view.people.get(mate), policy, now)) for mate in crew if mate != person
         ),
         stay=_stay(stay, words) if stay is not None else None,
+        coming=_coming(view, words, now),
+        suspected=tuple(words.t(f"finding.{f.kind}") for f in judgement.findings if f.until is None and not f.confirmed),
         findings=tuple(
             FindingLine(
                 colour=f.colour,
                 text=words.say(f"finding.{f.kind}", f.values),
+                why=words.why_of(f.kind, f.values),
                 who=_who(f.values, words),
                 since=f.since,
                 cited=_evidence(f.evidence, f.values, person, words),
@@ -165,6 +180,14 @@ def next_gate(view: View, loop: Loop, now: datetime) -> Station:
     end = loop.station(loop.destination if leg == "outbound" else loop.origin)
     assert end is not None
     return end
+
+
+def _coming(view: View, words: Words, now: datetime) -> tuple[Coming, ...]:
+    """The next stations on the way; none while no journey is under way."""
+    if view.journey is None or (view.journey.closed_at is not None and view.journey.closed_at <= now):
+        return ()
+    found = [a for a in ahead(view, now) if a.distance_m > 0][:MOST_COMING]
+    return tuple(Coming(station=words.station_name("", a.station.id), arrival=words.arrival(a)) for a in found)
 
 
 def break_due(view: View, policy: Policy, now: datetime) -> datetime | None:

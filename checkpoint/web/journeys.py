@@ -133,7 +133,7 @@ def _vehicle(request: Request) -> Response:
             loops,
             (row,),
             track=track,
-            proof=proof_of(view, suspected, journey),
+            proof=proof_of(view, suspected, journey) if said else (),
             width=760,
             height=420,
             box=around(track, 0.15) if len(track) > 1 else None,
@@ -162,7 +162,8 @@ async def plan(request: Request) -> Response:
         loops = (look.view.loop,) if look.view.loop is not None else ()
         noted(request, "track", crew_of(look.view))
         track = _track(house, caller_of(request), look.view, journey)
-        proof = proof_of(look.view, _suspected(look), journey) if track else []
+        told = track or caller_of(request).role == COORDINATOR
+        proof = proof_of(look.view, _suspected(look), journey) if told else []
         return msgspec.json.encode(geojson(loops, language_of(request), track, proof))
 
     body = await run_in_threadpool(work)

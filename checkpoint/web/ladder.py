@@ -17,7 +17,7 @@ from typing import NamedTuple
 from checkpoint.core.loop import LEGS, Leg, Loop, Station
 from checkpoint.web.board_data import Truck
 
-WIDTH, LEFT, RIGHT = 454, 158, 296
+WIDTH, LEFT, RIGHT = 482, 172, 310
 TOP, BOTTOM = 34, 34
 RUNG_GAP, LABEL_GAP = 36.0, 21.0
 LEAST_HEIGHT = 620.0

@@ -13,6 +13,7 @@ from typing import Any
 
 from checkpoint.core.facts import Cited
 from checkpoint.core.loop import Loop, Station
+from checkpoint.core.rules import Ahead
 from checkpoint.ui import Texts, clock
 from checkpoint.web.board_data import Next, Truck
 
@@ -91,7 +92,7 @@ class Words:
         time = clock.local(at, self.zone, self.t.lang, "time")
         return time if days == 0 else self.t("board.tomorrow", time=time)
 
-    def arrival(self, coming: Next) -> str:
+    def arrival(self, coming: Next | Ahead) -> str:
         """When a truck reaches a station, as far as anybody can say: from when to when, or one time where they are one."""
         if coming.earliest is None or coming.latest is None:
             return self.t("arrival.unknown")
@@ -100,6 +101,8 @@ class Words:
             return self.t("arrival.at", time=first)
         same_day = coming.earliest.astimezone(self.zone).date() == coming.latest.astimezone(self.zone).date()
         last = clock.local(coming.latest, self.zone, self.t.lang, "time") if same_day else last
+        # Within one hour its number is said once: 15:23–33.
+        last = last.rpartition(":")[2] if first.rpartition(":")[0] == last.rpartition(":")[0] else last
         return self.t("arrival.between", first=first, last=last)
 
     def behind(self, truck: Truck) -> str:
@@ -123,7 +126,7 @@ class Words:
         if truck.state in ("off-loop", "silent", "unknown", "resting"):
             return self.t(f"board.state.{truck.state}")
         if truck.suspected:
-            return self.t("board.suspected", what=self.t(f"finding.{truck.suspected[0]}"))
+            return self.t("board.warning.suspected")
         if truck.next is not None and truck.next.latest is not None and truck.state == "driving":
             return self.arrival(truck.next)
         return ""
