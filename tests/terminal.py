@@ -6,7 +6,7 @@ import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
-from struct import unpack_from
+from struct import pack, unpack_from
 from typing import Any
 
 from checkpoint.decoders.jt808 import Edition, Message, Splitter, parse, written
@@ -42,6 +42,11 @@ class Terminal:
         _OPEN.append(self)
 
     def close(self) -> None:
+        self._socket.close()
+
+    def cut(self) -> None:
+        """The line is gone, without a word to either end's program."""
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, pack("ii", 1, 0))
         self._socket.close()
 
     def raw(self, data: bytes) -> None:

@@ -11,9 +11,11 @@ class Limits:
 
     `prove_s`: to prove itself. `idle_s`: the shortest and the longest silence after which a terminal is taken for gone; between
     them it is three of its own longest pauses. `read_bytes` are read at once and then dealt with before more is read;
-    `reply_bytes` of our answers may wait for a peer that does not take them. `bad_frames`: in a row. `guesses`: wrong codes on
-    one connection. `unproved`: messages of one that has not proved itself. `ask_s`: what is missing of a message in fragments
-    is asked for after it, at most `asks` times.
+    `reply_bytes` of our answers may wait for a peer that does not take them. `bad_frames`: in a row; `garbage_bytes`: without a
+    message among them. `guesses`: wrong codes on one connection. `unproved`: messages of one that has not proved itself.
+    `ask_s`: what is missing of a message in fragments is asked for after it, at most `asks` times. `answer_s`: how long an
+    order waits for its answer; `sweep_s`, `note_s`, `orders_s`: how often connections are looked at, what is noted is written
+    down, and orders are thought of.
     """
 
     most: int = 4000
@@ -24,6 +26,7 @@ class Limits:
     read_bytes: int = 4096
     reply_bytes: int = 64 * 1024
     bad_frames: int = 20
+    garbage_bytes: int = 16 * 1024
     guesses: int = 3
     unproved: int = 20
     ask_s: float = 5.0

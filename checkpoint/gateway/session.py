@@ -51,7 +51,7 @@ class Session:
         self._since = self._heard = self._clock()
         self._pauses: deque[float] = deque(maxlen=_PAUSES)
         self._serial = 0
-        self._bad = self._guesses = self._unproved = 0
+        self._bad = self._bytes_unread = self._guesses = self._unproved = 0
         self._registrations = 0
         self._peer = Peer("2013", bytes(6))
         self._whole: deque[tuple[int, int, int]] = deque(maxlen=_REMEMBERED)
@@ -67,6 +67,7 @@ class Session:
             received = await self._reader.read(self._gateway.limits.read_bytes)
             if not received:
                 break
+            self._bytes_unread += len(received)
             for frame in self._splitter.feed(received):
                 await self._take(frame)
                 if self.over:
@@ -74,8 +75,7 @@ class Session:
             await self._keep()
             if self.over:
                 return
-            garbage = self._splitter.stray + self._splitter.overlong
-            if not self.proved and garbage > self._gateway.limits.read_bytes:
+            if self._bytes_unread > self._gateway.limits.garbage_bytes:
                 self.close("garbage")
 
     def close(self, why: str) -> None:
@@ -133,7 +133,7 @@ class Session:
             if self._bad >= gateway.limits.bad_frames:
                 self.close("garbage")
             return
-        self._bad = 0
+        self._bad = self._bytes_unread = 0
         now = self._clock()
         if self.proved:
             self._pauses.append(now - self._heard)
