@@ -281,7 +281,7 @@ def test_owntracks_is_read_with_whoever_shows_a_name_or_claims_one(decoded: Any)
     assert said.code == 0
     for each in said[:5]:
         assert each == {"device": "tracker-1", "fixes": [fix], "reply": {"status": 200, "body": []}, "error": None}
-    crossing = fix | {"fixed_at": "2026-01-01T00:00:00.001000Z", "crossing": "enter rest-1"}
+    crossing = fix | {"crossing": "enter rest-1"}
     assert said[5]["fixes"] == [fix, crossing]
     assert said[6] == {"device": None, "fixes": [], "reply": {"status": 401}, "error": None}
 

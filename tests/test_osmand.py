@@ -202,6 +202,11 @@ def test_a_device_may_call_its_own_position_invalid(said: str, valid: bool) -> N
     assert form(f"id=1&lat=30&lon=120{said}").fixes[0].valid is valid
 
 
+def test_osmand_set_up_by_us_says_that_its_speeds_are_metres_a_second() -> None:
+    assert form("id=1&lat=30&lon=120&speed=10").fixes[0].speed_kmh == pytest.approx(18.52)
+    assert form("id=1&lat=30&lon=120&speed=10&speed_unit=mps").fixes[0].speed_kmh == pytest.approx(36)
+
+
 def test_the_query_wins_over_the_body() -> None:
     assert decode("POST", "id=1&lat=30&lon=120", FORM, b"id=2&lat=1&lon=1", RECEIVED).device == "1"
 

@@ -247,6 +247,8 @@ def test_a_program_makes_a_tracker_too(app: Any, air: TestClient, store: Store) 
     headers = {"Authorization": f"Bearer {token}"}
     told = air.post("/api/v1/devices", json={"vehicle": PLATE}, headers=headers).json()
     assert send(air, told["key"]).status_code == 200
+    assert told["owntracks"].startswith("owntracks:///config?inline=")
+    assert told["traccar"].startswith("org.traccar.client://config?")
     assert devices(store) == {told["device"]}
     for taken in ("tracker-0", "phone-link-1"):
         answer = air.post("/api/v1/devices", json={"vehicle": PLATE, "device": taken}, headers=headers)
@@ -262,6 +264,8 @@ def test_a_tracker_that_was_released_is_not_turned_away_and_what_it_sends_waits(
     assert "no vehicle" in desk.get("/stations").text
     assert send(air, key, 3600).status_code == 200, "its owner has nothing to mend, and the phone must not be blocked"
     assert send(air, key, 60).status_code == 200
+    assert air.get(SENT, params={"id": key, "alarm": "sos", "timestamp": str(AT_S + 3600)}).status_code == 200
+    assert [(a.source, a.why) for a in store.aside()] == [(f"device:{device}", "position-sos")], "nobody's call is lost"
     assert [f.fixed_at for f in store.positions(PLATE)] == [T0 + timedelta(seconds=60)]
     assert [s.device for s in store.strangers()] == [device], "by its name, never by its key"
     assert desk.post(f"/stations/release/{device}").status_code == 404, "it reports for nobody"

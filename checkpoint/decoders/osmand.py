@@ -9,8 +9,9 @@ after. So a message is refused (`MalformedMessage`) only when it does not say wh
 mend; whatever else is wrong is accepted, with `trouble` saying why it gave no fix. A message without a place is a sign of
 life and never a position.
 
-Speeds in the query are knots, as Traccar Client sends them; in JSON metres a second. OsmAnd itself sends metres a second
-in the query and nothing tells the two apart, so its speeds are read as half of what they are. Times without a zone are UTC.
+Speeds in the query are knots, as Traccar Client sends them; in JSON metres a second. OsmAnd sends metres a second in the query
+and says so nowhere: the address that we set it up with says it for it (`speed_unit=mps`); with another address its speeds are
+read as half of what they are. Times without a zone are UTC.
 """
 
 from __future__ import annotations
@@ -102,7 +103,7 @@ def _form(said: Mapping[str, str], received_at: datetime) -> Message:
         lat=place[0],
         lon=place[1],
         accuracy_m=phones.positive(said.get("accuracy")),
-        speed_kmh=phones.speed_kmh(said.get("speed"), KMH_PER_KNOT),
+        speed_kmh=phones.speed_kmh(said.get("speed"), KMH_PER_MS if said.get("speed_unit") == "mps" else KMH_PER_KNOT),
         course_deg=phones.course_deg(said.get("bearing", said.get("heading"))),
         altitude_m=phones.number(said.get("altitude")),
         valid=said.get("valid", "true").lower() in ("true", "1"),

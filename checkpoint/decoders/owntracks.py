@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Literal
 
 import msgspec
@@ -25,8 +25,6 @@ MAX_MESSAGES = 1000
 _LIFE = frozenset({
     "lwt", "status", "card", "cmd", "waypoint", "waypoints", "steps", "dump", "configuration", "beacon", "request",
 })  # fmt: skip
-# A crossing and the location that an app sends with it have one time and one place, and a fix is told by these.
-_BESIDE = timedelta(milliseconds=1)
 
 
 class Message(msgspec.Struct, frozen=True, kw_only=True):
@@ -99,13 +97,9 @@ def _placed(message: Message, device: str, said: Mapping[str, Any]) -> Message:
     told = msgspec.structs.replace(message, at=at, battery_percent=phones.number(said.get("batt")))
     if at is None or place is None:
         return msgspec.structs.replace(told, event="", trouble="time" if at is None else "place")
-    try:
-        fixed_at = at + _BESIDE if message.kind == "transition" else at
-    except OverflowError:
-        return msgspec.structs.replace(told, event="", trouble="time")
     fix = Fix(
         device=device,
-        fixed_at=fixed_at,
+        fixed_at=at,
         lat=place[0],
         lon=place[1],
         accuracy_m=phones.positive(said.get("acc")),

@@ -81,13 +81,16 @@ class LoopTaken(msgspec.Struct, frozen=True, kw_only=True):
 
 class DeviceTaken(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A device and the vehicle it reports for, in the form in which they are kept. A tracker that was made for it has a `key` of
-    its own, the `address` to send to, and a `link` that sets it up."""
+    its own, the `address` to send to, a `link` that Traccar Client scans, and one each that opens Traccar Client or OwnTracks on
+    the phone and sets it up."""
 
     device: str
     vehicle: str
     key: str = ""
     address: str = ""
     link: str = ""
+    traccar: str = ""
+    owntracks: str = ""
 
 
 class KioskPlaced(msgspec.Struct, frozen=True, kw_only=True):

@@ -11,6 +11,8 @@ driver's own life.
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+
 import msgspec
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -28,6 +30,9 @@ from checkpoint.web.limits import FIXES, UNBOUND
 from checkpoint.web.problems import Problem
 from checkpoint.web.regions import Answers, Asked, station_of, told_to, waypoints_of
 
+# A crossing and the location that an app sends with it have one time and one place, and a fix is told by these.
+_BESIDE = timedelta(milliseconds=1)
+_LAST = datetime.max.replace(tzinfo=UTC) - _BESIDE
 MESSAGE_BYTES = 1024 * 1024  # a card carries a picture, and a phone that is refused one sends nothing behind it
 
 
@@ -88,8 +93,11 @@ def _take(house: House, device: str, messages: tuple[owntracks.Message, ...], bo
         station = station_of(held, message.rid, message.desc) if message.event else ""
         if message.event and not station:
             troubles.add("region")
+        elif station:
+            at = min(message.fix.fixed_at, _LAST) + _BESIDE
+            fixes.append(msgspec.structs.replace(message.fix, fixed_at=at, crossing=f"{message.event} {station}"))
         else:
-            fixes.append(msgspec.structs.replace(message.fix, crossing=f"{message.event} {station}") if station else message.fix)
+            fixes.append(message.fix)
     if fixes and house.intake.take_fixes(fixes).refused:
         raise Problem(503, "busy", headers={"Retry-After": str(RETRY_S)})
     for trouble in sorted(troubles):

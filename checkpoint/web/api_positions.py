@@ -75,7 +75,7 @@ def _take(house: House, message: osmand.Message, known: Known, received: bytes, 
     except StorageFull:
         # There is no room for where a truck is; for a driver who calls for help there is.
         vehicle = house.intake.vehicle_of(message.device, received_at)
-        if message.alarm == "sos" and vehicle is not None:
+        if message.alarm == osmand.SOS and vehicle is not None:
             _call_help(house, message, vehicle, received, received_at)
         raise
     if taken.refused:
@@ -85,8 +85,11 @@ def _take(house: House, message: osmand.Message, known: Known, received: bytes, 
     if message.trouble:
         house.intake.keep_aside(message.device, received, f"position-{message.trouble}")
     vehicle = house.intake.vehicle_of(message.device, received_at)
-    if message.alarm == "sos" and vehicle is not None:
-        _call_help(house, message, vehicle, received, received_at)
+    if message.alarm == osmand.SOS:
+        if vehicle is not None:
+            _call_help(house, message, vehicle, received, received_at)
+        else:
+            house.intake.keep_aside(message.device, received, "position-sos")
 
 
 def _call_help(house: House, message: osmand.Message, vehicle: str, received: bytes, received_at: datetime) -> None:

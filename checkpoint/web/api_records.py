@@ -242,7 +242,8 @@ async def bind(request: Request) -> Response:
     caller, when = caller_of(request), (asked.since, asked.until)
     if not device:
         device, found = await run_in_threadpool(new_tracker, house, vehicle, caller, *when)
-        return answer(DeviceTaken(device=device, vehicle=vehicle, key=found.key, address=found.address, link=found.link))
+        links = {name: getattr(found, name) for name in ("key", "address", "link", "traccar", "owntracks")}
+        return answer(DeviceTaken(device=device, vehicle=vehicle, **links))
     await run_in_threadpool(bind_device, house, device, vehicle, caller, *when)
     return answer(DeviceTaken(device=device, vehicle=vehicle))
 

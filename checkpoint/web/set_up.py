@@ -52,7 +52,7 @@ def set_up(house: House, device: str, key: str, vehicle: str) -> SetUp:
         "buffer": "true",
     }
     # OsmAnd fills in the numbers itself.
-    osmand = f"{address}?id={key}&lat={{0}}&lon={{1}}&timestamp={{2}}&hdop={{3}}&altitude={{4}}&speed={{5}}"
+    osmand = f"{address}?id={key}&lat={{0}}&lon={{1}}&timestamp={{2}}&hdop={{3}}&altitude={{4}}&speed={{5}}&speed_unit=mps"
     return SetUp(
         address=address,
         key=key,
