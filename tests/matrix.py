@@ -137,6 +137,8 @@ CASES: dict[tuple[str, str], Case] = {
     ("GET", "/vehicles/{plate}"): one("plate", CARRIER),
     ("GET", "/vehicles/{plate}/plan.json"): one("plate", CARRIER),
     ("GET", "/vehicles/{plate}/replay"): one("plate", CARRIER),
+    ("GET", "/vehicles/{plate}/import"): one("plate"),
+    ("POST", "/vehicles/{plate}/import"): one("plate", files={"file": ("t.csv", b"time,lat,lon\n1777776000,28,120.6\n")}),
     ("GET", "/vehicles/{plate}/replay.json"): one("plate", CARRIER),
     ("GET", "/journeys/{journey}"): one("journey", CARRIER),
     ("GET", "/api/v1/vehicles/{vehicle}"): one("plate", CARRIER),

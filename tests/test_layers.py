@@ -54,6 +54,7 @@ HOUSE: dict[str, set[str]] = {
     "checkpoint.retention": {"checkpoint.chores", "checkpoint.core", "checkpoint.store", "checkpoint.telling"},
     "checkpoint.drafting": {"checkpoint.core", "checkpoint.decoders", "checkpoint.drafting"},
     "checkpoint.hindsight": {"checkpoint.core"},
+    "checkpoint.importing": {"checkpoint.core", "checkpoint.decoders", "checkpoint.intake"},
     "checkpoint.replay": {"checkpoint.core", "checkpoint.hindsight", "checkpoint.telling"},
     "checkpoint.readings": {"checkpoint.core", "checkpoint.store"},
     "checkpoint.watch": {
@@ -75,6 +76,7 @@ HOUSE: dict[str, set[str]] = {
         "checkpoint.gateway", "checkpoint.retention",
         "checkpoint.messages",
         "checkpoint.wish",
+        "checkpoint.importing",
         "checkpoint.granting", "checkpoint.intake", "checkpoint.logs", "checkpoint.watch", "checkpoint.web",
         "starlette", "jinja2", "markupsafe", "qrcode", "argon2", "cryptography", "fido2", "pyotp", "zxcvbn", "prometheus_client",
     },

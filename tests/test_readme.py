@@ -5,9 +5,11 @@ from __future__ import annotations
 import argparse
 import re
 import shlex
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import msgspec
@@ -158,6 +160,13 @@ def _said(command: list[str], server: Served, folder: Path) -> str:
     return done.stdout
 
 
+def _a_plate(server: Served) -> str:
+    """A truck that the server knows."""
+    with closing(sqlite3.connect(f"file:{server.data / 'checkpoint.db'}?mode=ro", uri=True)) as db:
+        (name,) = db.execute("SELECT subject FROM subjects WHERE subject LIKE 'vehicle:%' LIMIT 1").fetchone()
+    return str(name).removeprefix("vehicle:")
+
+
 @pytest.mark.parametrize("line", [line for line in COMMANDS if line not in ELSEWHERE])
 def test_every_command_that_can_run_here_runs(line: str, server: Served, tmp_path: Path) -> None:
     for name in ("checkpoint", "tests"):
@@ -169,6 +178,8 @@ def test_every_command_that_can_run_here_runs(line: str, server: Served, tmp_pat
     if command[-1] == "TOKEN":
         token = _said(["checkpoint", "kiosk", "token", "ouhai-sampling"], server, tmp_path)
         command[-1] = token.strip()
+    if command[-1] == "PLATE":
+        command[-1] = _a_plate(server)
     if "--journeys" in command:
         command[-1] = "3"  # as many as show that it works
     assert _said(command, server, tmp_path).strip()

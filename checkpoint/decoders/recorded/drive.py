@@ -44,9 +44,11 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Drive(msgspec.Struct, frozen=True, kw_only=True):
-    """One drive of a file: a track as it was driven, or a route as it was planned."""
+    """One drive of a file: a track as it was driven, or a route as it was planned. `whose` is the vehicle or device that a table
+    says it is of."""
 
     name: str
+    whose: str = ""
     kind: Literal["track", "route"] = "track"
     places: tuple[Place, ...]
 

@@ -156,7 +156,7 @@ def _drives(
         drives.setdefault(cells.text("whose")[:200], []).append(placed(place))
     if not drives:
         raise MalformedTrack("placeless" if placeless else "empty")
-    found = tuple(Drive(name=name, places=tuple(places)) for name, places in drives.items())
+    found = tuple(Drive(name=name, whose=name, places=tuple(places)) for name, places in drives.items())
     return Recording(drives=found, placeless_count=placeless)
 
 
