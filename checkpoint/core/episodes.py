@@ -12,7 +12,6 @@ The law of this file:
 
 from __future__ import annotations
 
-from copy import copy
 from datetime import datetime
 from math import cos, radians, sin
 from typing import Self
@@ -31,7 +30,7 @@ _PLAINLY = 0.7  # the cosine of half a right angle
 Values = dict[str, str | int | float | bool | None]
 
 
-class Step(msgspec.Struct, kw_only=True):
+class Step(msgspec.Struct, kw_only=True, gc=False):
     """One fix that could be believed, and what it means against the loop.
 
     `at_s` is its instant in seconds, `dt_s` the time since the believed fix before (0 for the first), `moved_m` the
@@ -70,7 +69,9 @@ class Watcher:
 
     def fork(self) -> Self:
         """A copy to read on from."""
-        return copy(self)
+        twin = object.__new__(type(self))
+        twin.__dict__.update(self.__dict__)
+        return twin
 
 
 class WrongWay(Watcher):
@@ -198,6 +199,8 @@ class Unknown(Watcher):
 
     def usable(self) -> Episode | None:
         """Told that a fix could be believed; the episode that has closed, or None."""
+        if self._since is None:
+            return None
         closed = self._episode(self._last.fixed_at) if self._confirmed is not None and self._last is not None else None
         self._since, self._last, self._count, self._confirmed, self._evidence = None, None, 0, None, ()
         return closed

@@ -15,7 +15,7 @@ from checkpoint.core.facts import Cited
 from checkpoint.core.loop import Leg
 
 
-class Fix(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Fix(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """One position report, WGS-84. None means: the device did not say.
 
     `encrypted` is set when the device says that its coordinates are enciphered (JT/T 808, status bit 5): they are kept, but

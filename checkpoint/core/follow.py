@@ -11,9 +11,10 @@ between, driving back along a road that both legs share is what it looks like: t
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from math import atan2, cos, degrees, inf, radians, sin
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, TypeVar
 
 from checkpoint.core import geo
 from checkpoint.core.episodes import Step, Unknown, WrongWay
@@ -36,6 +37,7 @@ _FAR_M = 300.0  # ... or by one fix beyond this
 _DRIVES_KMH, _DRIVES_M = 5.0, 15.0  # less than this is a receiver at rest
 _AGREEING = 3  # fixes that must agree on a place the truck could not have reached
 _DEFAULT_INTERVAL_S = 60.0
+_T = TypeVar("_T")
 _OTHER: dict[Leg, Leg] = {"outbound": "inbound", "inbound": "outbound"}
 
 
@@ -143,7 +145,8 @@ class Follower:
         if not self._usable(fix):
             self._close(self._unknown.unusable(fix, self._is_gap(quiet_s)))
             return
-        self._close(self._unknown.usable())
+        if (known_again := self._unknown.usable()) is not None:
+            self._close(known_again)
         step = self._reached(fix, at_s)
         if step is None:
             return
@@ -244,11 +247,11 @@ class Follower:
     # -- which station --------------------------------------------------------------------------------------------------
 
     def _visit(self, step: Step) -> None:
-        place, allowed = (step.fix.lon, step.fix.lat), min(step.accuracy_m, _ACCURACY_CAP_M)
         self._clear_m -= step.moved_m
+        if not self._inside and self._clear_m > 0:
+            return
+        place, allowed = (step.fix.lon, step.fix.lat), min(step.accuracy_m, _ACCURACY_CAP_M)
         if not self._inside:
-            if self._clear_m > 0:
-                return
             self._clear_m = self.ways.clear_m(place, step.scale)
             if self._clear_m > 0:
                 return
@@ -286,7 +289,8 @@ class Follower:
             return _Inside(visit.fence, visit.since, visit.last, out)
         # Silent at rest by design: it stayed until it must have started in order to be where it is now.
         until = max(visit.last, out.at - timedelta(seconds=out.metres / _CRUISE_MS))
-        self.visits = (*self.visits, TrackVisit(station=visit.fence.station, since=visit.since, until=until))
+        closed = TrackVisit(station=visit.fence.station, since=visit.since, until=until)
+        self.visits = _in_order(self.visits, (closed,), _begun_there)
         return None
 
     # -- where on which line --------------------------------------------------------------------------------------------
@@ -297,7 +301,7 @@ class Follower:
             line.searched_m += step.moved_m
         course = self._course(step)
         self._may_have_turned(step)
-        turning = any(visit.fence.turning for visit in self._inside)
+        turning = bool(self._inside) and any(visit.fence.turning for visit in self._inside)
         if turning:
             self._undecide()
         if self._undecided or self._leg is None:
@@ -306,15 +310,20 @@ class Follower:
             nearest: Leg = min(LEGS, key=lambda leg: found[leg].off_m - found[leg].half_m)
             step.match = found[self._leg or nearest]
         else:
-            step.match = self._match(self._leg, step, course)
-            found = {self._leg: step.match}
-            if step.match.off_m > step.match.half_m:
-                self._look_elsewhere(step, found, self._leg, course)
-            else:
+            step.match = match = self._match(self._leg, step, course)
+            if match.off_m <= match.half_m:
                 self._elsewhere = 0
+                found = {}
+            else:
+                found = {self._leg: match}
+                self._look_elsewhere(step, found, self._leg, course)
         step.leg = None if self._undecided else self._leg
         allowed = min(step.accuracy_m, _ACCURACY_CAP_M)
         share = self.ways.loop.policy.return_share
+        if not found:  # inside its own corridor: nobody looked at the other
+            step.excess_m = step.match.off_m - step.match.half_m - allowed
+            step.back_in = step.match.off_m - allowed <= share * step.match.half_m
+            return
         step.excess_m = min(match.off_m - match.half_m for match in found.values()) - allowed
         step.back_in = any(match.off_m - allowed <= share * match.half_m for match in found.values())
 
@@ -410,21 +419,21 @@ class Follower:
                 self._off.drop()
         if step.excess_m > 0 and self._datum.explains(step, self.ways):
             step.excess_m, step.back_in = 0.0, True
-        self._close(self._off.step(step))
-        self._close(self._wrong.step(step))
-        self._close(self._rest.step(step))
+        for closed in (self._off.step(step), self._wrong.step(step), self._rest.step(step)):
+            if closed is not None:
+                self._close(closed)
         self._pace.step(step, self.ways.loop)
 
     def _close(self, episode: Episode | None) -> None:
         if episode is not None:
-            self.episodes = (*self.episodes, episode)
+            self.episodes = _in_order(self.episodes, (episode,), _begun_as)
 
     # -- what it says ---------------------------------------------------------------------------------------------------
 
     def reading(self) -> TrackReading:
         """What the fixes so far say."""
         watchers = (self._off, self._wrong, self._unknown, self._datum, self._rest)
-        under_way = (e for watcher in watchers if (e := watcher.open()) is not None)
+        under_way = tuple([e for watcher in watchers if (e := watcher.open()) is not None])
         step = self._believed
         return TrackReading(
             last=self.last,
@@ -438,8 +447,8 @@ class Follower:
             at_rest_since=self._rest.at_rest_since,
             driving_since=self._rest.driving_since,
             driven_s=self._rest.driven_s,
-            visits=tuple(sorted((*self.visits, *self._open_visits()), key=lambda v: (v.since, v.station))),
-            episodes=tuple(sorted((*self.episodes, *under_way), key=lambda e: (e.since, e.kind))),
+            visits=_in_order(self.visits, self._open_visits(), _begun_there) if self._inside else self.visits,
+            episodes=_in_order(self.episodes, under_way, _begun_as) if under_way else self.episodes,
             fixes_count=self.count,
             pace=round(self._pace.times, 4),
             pace_s=round(self._pace.seen_s, 1),
@@ -460,6 +469,22 @@ def _drives(step: Step) -> bool:
     """Whether a step shows a truck that drives: by what the device says, or else by the ground covered."""
     said = step.fix.speed_kmh
     return not step.leaped and (said >= _DRIVES_KMH if said is not None else step.moved_m > _DRIVES_M + step.accuracy_m)
+
+
+def _begun_there(visit: TrackVisit) -> tuple[datetime, str]:
+    return visit.since, visit.station
+
+
+def _begun_as(episode: Episode) -> tuple[datetime, str]:
+    return episode.since, episode.kind
+
+
+def _in_order(before: tuple[_T, ...], more: tuple[_T, ...], key: Callable[[_T], tuple[datetime, str]]) -> tuple[_T, ...]:
+    """What is in order with some more, in order: they mostly come last, and a track of days must not be sorted again."""
+    found = (*before, *more)
+    if len(more) > 1 or (before and key(more[0]) < key(before[-1])):
+        found = tuple(sorted(found, key=key))
+    return found
 
 
 _NOWHERE = Match(inf, 0.0, 0, 0.0, 0.0, 1.0, inf)

@@ -104,19 +104,19 @@ class Rest:
             self._driven_s = self._driven_at_anchor_s  # what looked like crawling was the beginning of the rest
 
     def _leave(self, step: Step, anchor: Step, last: Step) -> Episode | None:
-        closed = None
+        closed, standing = None, self.standing
         wheel_s = step.at_s - last.at_s
         least_s = min(wheel_s, step.moved_m / _FAST_MS)
-        if self.standing and not self._station and last.at_s - anchor.at_s >= self._policy.stop_s:
+        if standing and not self._station and last.at_s - anchor.at_s >= self._policy.stop_s:
             closed = self._episode(last.fix.fixed_at)
         # The longest that the pause before this step can have been.
-        pause_s = (step.at_s - anchor.at_s if self.standing else wheel_s) - (least_s if step.gap or self.standing else wheel_s)
+        pause_s = (step.at_s - anchor.at_s if standing else wheel_s) - (least_s if step.gap or standing else wheel_s)
         if pause_s >= self._policy.break_s:
             self._driving_since, self._driven_s = step.fix.fixed_at, 0.0
         else:
             if self._driving_since is None:
                 self._driving_since = last.fix.fixed_at
-            self._driven_s += least_s if step.gap or self.standing else wheel_s
+            self._driven_s += least_s if step.gap or standing else wheel_s
         self._settle(step)
         return closed
 

@@ -89,6 +89,8 @@ class Said(Watcher):
 
     def alarms(self) -> tuple[DeviceAlarm, ...]:
         """Those that hold and the latest of those that are over, in order of time."""
+        if not self._held and not self._over:
+            return ()
         return tuple(sorted((*self._over, *self._held), key=lambda a: (a.since, a.name, a.device)))
 
 
