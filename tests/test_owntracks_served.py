@@ -130,7 +130,8 @@ def test_a_phone_that_sends_nonsense_for_ever_fills_nothing(phone: Phone, store:
 
 
 def test_a_broken_message_is_kept_without_the_networks_it_names(phone: Phone, store: Store) -> None:
-    phone.asked([location(lat=95, SSID="home", BSSID="00:11"), location(10)])
+    home = {"_type": "waypoints", "waypoints": [{"desc": "at home", "lat": 1, "lon": 2}]}
+    phone.asked([location(lat=95, SSID="home", BSSID="00:11"), location(10), home])
     [aside] = store.aside()
     assert aside.why == "position-place"
     assert b"home" not in aside.raw
@@ -211,6 +212,12 @@ def test_a_phones_word_that_it_crossed_a_station_is_kept_with_its_place(
     said = [(f.crossing, f.accuracy_m, f.fixed_at) for f in store.positions(PLATE) if f.crossing]
     assert said == [("enter rest-1", 20.0, T0 + timedelta(seconds=60.001))]
     assert len(store.positions(PLATE)) == 4, "the location that came with it is not lost in it"
+
+
+def test_a_crossing_counts_when_it_is_the_first_thing_said_after_the_stations_were_told(under_way: Phone, store: Store) -> None:
+    under_way.asked(location())
+    under_way.asked({"_type": "transition", "event": "enter", "lat": 28.0, "lon": 120.6, "tst": AT_S + 5, "desc": "潘桥仓"})
+    assert [f.crossing for f in store.positions(PLATE)] == ["", "enter panqiao"]
 
 
 def test_of_a_region_that_is_none_of_ours_nothing_is_kept_but_that_it_came(under_way: Phone, store: Store) -> None:

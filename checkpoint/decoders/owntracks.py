@@ -22,6 +22,10 @@ from checkpoint.core.fixes import Fix
 from checkpoint.decoders import phones
 
 MAX_MESSAGES = 1000
+# What these hold is no position of the truck: pictures, settings, places of the driver's own.
+PRIVATE = frozenset({
+    "transition", "waypoint", "waypoints", "card", "dump", "configuration", "cmd", "status", "encrypted", "steps", "beacon",
+})  # fmt: skip
 _LIFE = frozenset({
     "lwt", "status", "card", "cmd", "waypoint", "waypoints", "steps", "dump", "configuration", "beacon", "request",
 })  # fmt: skip

@@ -11,6 +11,7 @@ driver's own life.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
 import msgspec
@@ -19,6 +20,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from checkpoint.core.fixes import Fix
+from checkpoint.core.journey import View
 from checkpoint.decoders import owntracks
 from checkpoint.web import bounds
 from checkpoint.web.access import ANYONE, Rule
@@ -28,7 +30,7 @@ from checkpoint.web.devices import heard, known_as
 from checkpoint.web.house import House, house_of
 from checkpoint.web.limits import FIXES, UNBOUND
 from checkpoint.web.problems import Problem
-from checkpoint.web.regions import Answers, Asked, station_of, told_to, waypoints_of
+from checkpoint.web.regions import Answers, Asked, Waypoint, station_of, told_to, waypoints_of
 
 # A crossing and the location that an app sends with it have one time and one place, and a fix is told by these.
 _BESIDE = timedelta(milliseconds=1)
@@ -66,9 +68,16 @@ async def take(request: Request) -> Response:
 
     def work() -> list[Asked]:
         heard(house, device, received_at)
+        view = _under_pass(house, device, received_at)
+        wanted = waypoints_of(view.loop) if view is not None and view.loop is not None else ()
         messages = owntracks.decode(device, body)
-        _take(house, device, messages, body)
-        return _asked(house, answers, device, body, placed=any(m.fix is not None for m in messages))
+        # What was told with the last answer counts before the app has shown that it read it: a crossing may be the first it says.
+        _take(house, device, messages, {each.rid: each for each in wanted} | told_to(house.store.registry.tracker(device)), body)
+        found = answers.to(house, device, wanted, body)
+        placed = any(message.fix is not None for message in messages)
+        if view is not None and not placed and answers.wants_position(device, _last_at(view), received_at):
+            found.append(Asked(type="cmd", action="reportLocation"))
+        return found
 
     return answer(await run_in_threadpool(work))
 
@@ -81,8 +90,18 @@ def _recognised(house: House, user: str, password: str) -> str | None:
     return known.device
 
 
-def _take(house: House, device: str, messages: tuple[owntracks.Message, ...], body: bytes) -> None:
-    held = told_to(house.store.registry.tracker(device))
+def _under_pass(house: House, device: str, at: datetime) -> View | None:
+    """The truck that the device reports for, while it is under a pass of a loop."""
+    vehicle = house.intake.vehicle_of(device, at)
+    look = house.watch.look(vehicle) if vehicle is not None else None
+    return look.view if look is not None and look.view.pass_ is not None and look.view.loop is not None else None
+
+
+def _last_at(view: View) -> datetime | None:
+    return view.track.last.fixed_at if view.track is not None and view.track.last is not None else None
+
+
+def _take(house: House, device: str, messages: tuple[owntracks.Message, ...], held: Mapping[str, Waypoint], body: bytes) -> None:
     fixes: list[Fix] = []
     troubles: set[str] = set()
     for message in messages:
@@ -102,37 +121,27 @@ def _take(house: House, device: str, messages: tuple[owntracks.Message, ...], bo
         raise Problem(503, "busy", headers={"Retry-After": str(RETRY_S)})
     for trouble in sorted(troubles):
         # Words about private regions, and what nobody can open, are not kept: that they came is.
-        kept = trouble.encode() if trouble in ("region", "encrypted") else _without_networks(body)
+        kept = trouble.encode() if trouble in ("region", "encrypted") else _ours(body)
         house.intake.keep_aside(device, kept, f"position-{trouble}")
 
 
-def _without_networks(body: bytes) -> bytes:
-    """A message without the names of the networks that the phone sees."""
+def _ours(body: bytes) -> bytes:
+    """A body without what is its driver's own: the networks that the phone sees, and all but the kind of what is no location."""
     try:
         document = msgspec.json.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return body
-    for each in document if isinstance(document, list) else [document]:
-        if isinstance(each, dict):
-            each.pop("SSID", None)
-            each.pop("BSSID", None)
-    return msgspec.json.encode(document)
+    found = [_of_ours(each) for each in document] if isinstance(document, list) else _of_ours(document)
+    return msgspec.json.encode(found)
 
 
-def _asked(house: House, answers: Answers, device: str, body: bytes, *, placed: bool) -> list[Asked]:
-    """What the app is asked to do under a pass: our stations as regions; where it is, when it lives and does not say."""
-    now = house.now()
-    vehicle = house.intake.vehicle_of(device, now)
-    look = house.watch.look(vehicle) if vehicle is not None else None
-    if look is None:
-        return []
-    view = look.view
-    loop = view.loop if view.pass_ is not None else None
-    found = answers.to(house, device, waypoints_of(loop) if loop is not None else (), body)
-    last = view.track.last.fixed_at if view.track is not None and view.track.last is not None else None
-    if loop is not None and not placed and answers.wants_position(device, last, now):
-        found.append(Asked(type="cmd", action="reportLocation"))
-    return found
+def _of_ours(said: object) -> object:
+    if not isinstance(said, dict):
+        return said
+    kind = said.get("_type")
+    if isinstance(kind, str) and kind in owntracks.PRIVATE:
+        return {"_type": kind}
+    return {key: value for key, value in said.items() if key not in ("SSID", "BSSID")}
 
 
 ROUTES = (Rule("/api/v1/positions/owntracks", ("POST",), take, (ANYONE,), body_bytes=MESSAGE_BYTES, rate=FIXES),)
