@@ -14,7 +14,7 @@ from checkpoint.core import geo
 from checkpoint.core.fixes import Fix, TrackReading
 from checkpoint.core.loop import Line, Policy, Section
 from checkpoint.core.track import Track
-from tests.roads import END_M, PATH, ROAD, SAME_ROAD, T0, Truck, confirmed, loop_of, place_moved, read, station
+from tests.roads import END_M, PATH, ROAD, SAME_ROAD, T0, Truck, confirmed, loop_of, moved, place_moved, read, station
 
 
 def kinds(reading: TrackReading) -> list[str]:
@@ -412,6 +412,23 @@ def test_what_is_no_place_is_not_believed(place: tuple[float, float]) -> None:
     truck = Truck(PATH).drive(0, 5_000)
     fixes = [*truck.fixes, Fix(device="d", fixed_at=truck.at, lat=place[1], lon=place[0])]
     assert read(fixes).placed == truck.fixes[-1]
+
+
+# -- progress ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_shortcut_is_seen_by_the_line_it_left_out_and_the_little_it_drove() -> None:
+    """The line goes round three sides of a square; the truck cuts across."""
+    corners = [(120.7, 28.0), *moved([(120.7, 28.0)], 0, 3_000), *moved([(120.7, 28.0)], 4_000, 3_000)]
+    corners += [*moved([(120.7, 28.0)], 4_000, 0), *moved([(120.7, 28.0)], 12_000, 0)]
+    line = geo.Path(corners)
+    across = geo.Path([line.at(500), line.at(9_500)])
+    truck = Truck(line, noise_m=3).drive(0, 500)
+    truck.drive(0, across.length_m, path=across).drive(9_500, 17_000)
+    (off,) = confirmed(read(truck.fixes, loop_of(corners, policy=Policy(half_width_m=50))))
+    assert off.until is not None
+    assert off.values["skipped_m"] == pytest.approx(9_000, abs=400)
+    assert off.values["driven_m"] == pytest.approx(4_000, abs=400)
 
 
 # -- rhythm ------------------------------------------------------------------------------------------------------------

@@ -47,7 +47,8 @@ class Episode(msgspec.Struct, frozen=True, kw_only=True):
     ended leaves no episode. `evidence` cites fixes: `at` is when the device took it; `values` are `lat`, `lon`, `off_m`,
     `accuracy_m`. `values` of the episode itself, by kind:
 
-    * `off-loop`: `leg`, `along_m` where it left, `farthest_m` off the middle of the line so far, `decisive`.
+    * `off-loop`: `leg`, `along_m` where it left, `farthest_m` off the middle of the line so far, `decisive`; once it is back on
+      the line `rejoined_along_m`, `driven_m` off it (as the crow flies from fix to fix) and `skipped_m` of the line not driven.
     * `wrong-way`: `leg`, `along_m` where it turned, `back_m` how far back it went so far.
     * `unscheduled-stop`: `lat`, `lon`, `leg`, `along_m`, `driven_s` before it, `seen_until` (ISO 8601) the last fix at rest.
       The rules decide after how long it counts, and whether it is the break the law demands.
@@ -105,6 +106,15 @@ class Crossing(msgspec.Struct, frozen=True, kw_only=True):
     outside_m: float | None
 
 
+class Passed(msgspec.Struct, frozen=True, kw_only=True):
+    """The track went by a required station: the instant it was seen beyond it on the same leg, and the fix that shows it."""
+
+    station: str
+    leg: Leg
+    at: datetime
+    evidence: Cited
+
+
 class TrackReading(msgspec.Struct, frozen=True, kw_only=True):
     """What the positions of one vehicle say so far.
 
@@ -115,7 +125,8 @@ class TrackReading(msgspec.Struct, frozen=True, kw_only=True):
     `driving_since` is the start of the driving that no break of lawful length has interrupted, `driven_s` the seconds
     at the wheel since then. `place` says which of the three it is now: on the loop, off it, or unknown. `pace` is how
     many times the planned time it has needed of late, `pace_s` the planned seconds that this rests on. `alarms` and
-    `crossings` are what the devices themselves said, the latest of them, in order of time: evidence beside ours.
+    `crossings` are what the devices themselves said, the latest of them, in order of time: evidence beside ours. `passed`
+    are the required stations that lie behind it, visited or not.
     """
 
     last: Fix | None = None
@@ -136,3 +147,4 @@ class TrackReading(msgspec.Struct, frozen=True, kw_only=True):
     pace_s: float = 0.0
     alarms: tuple[DeviceAlarm, ...] = ()
     crossings: tuple[Crossing, ...] = ()
+    passed: tuple[Passed, ...] = ()

@@ -22,6 +22,7 @@ from checkpoint.core.fixes import Episode, Fix, TrackReading, TrackVisit
 from checkpoint.core.loop import LEGS, Leg
 from checkpoint.core.offloop import OffLoop
 from checkpoint.core.pace import Pace
+from checkpoint.core.passing import Passing
 from checkpoint.core.rests import Rest
 from checkpoint.core.said import Said
 from checkpoint.core.shift import DatumSuspect
@@ -115,6 +116,7 @@ class Follower:
         self._rest = Rest(policy)
         self._said = Said()
         self._pace = Pace()
+        self._passing = Passing()
 
     def fork(self) -> Follower:
         """A copy to read on from."""
@@ -124,7 +126,7 @@ class Follower:
         twin._rhythm = dict(self._rhythm)
         twin._off, twin._wrong, twin._unknown = self._off.fork(), self._wrong.fork(), self._unknown.fork()
         twin._datum, twin._rest, twin._said = self._datum.fork(), self._rest.fork(), self._said.fork()
-        twin._pace = self._pace.fork()
+        twin._pace, twin._passing = self._pace.fork(), self._passing.fork()
         return twin
 
     def forget(self, before: datetime) -> None:
@@ -423,6 +425,7 @@ class Follower:
             if closed is not None:
                 self._close(closed)
         self._pace.step(step, self.ways.loop)
+        self._passing.step(step, self.ways.loop)
 
     def _close(self, episode: Episode | None) -> None:
         if episode is not None:
@@ -454,6 +457,7 @@ class Follower:
             pace_s=round(self._pace.seen_s, 1),
             alarms=self._said.alarms(),
             crossings=self._said.crossings,
+            passed=self._passing.passed,
         )
 
     def _where(self) -> Literal["on", "off", "unknown"]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from datetime import datetime
 from math import atan2, copysign, cos, degrees, radians, sin
 
-from checkpoint.core.episodes import EVIDENCE_FIXES, Step, Watcher, cited
+from checkpoint.core.episodes import EVIDENCE_FIXES, Step, Values, Watcher, cited
 from checkpoint.core.facts import Cited
 from checkpoint.core.fixes import Episode
 from checkpoint.core.loop import Leg, Policy
@@ -104,7 +104,7 @@ class OffLoop(Watcher):
         self._confirmed: datetime | None = None
         self._decisive = False
         self._evidence: tuple[Cited, ...] = ()
-        self._farthest = 0.0
+        self._farthest = self._driven = 0.0
         self._along: float | None = None
         self._leg: Leg | None = None
         self._returned: Step | None = None
@@ -152,6 +152,7 @@ class OffLoop(Watcher):
     def _add(self, step: Step) -> None:
         last = self._last
         if last is not None:
+            self._driven += step.moved_m
             gained = step.match.off_m - last.match.off_m
             if not step.leaped and gained >= max(_AWAY_M, _AWAY_SHARE * step.moved_m):
                 self._away += 1
@@ -201,6 +202,7 @@ class OffLoop(Watcher):
             return None
         if self._returned is None and not step.gap and not step.station:
             self._returned = step
+            self._driven += step.moved_m
             return None
         first = self._returned or step
         # After a gap the return is known, not its moment: the last fix outside ends it, in favour of the driver.
@@ -212,8 +214,18 @@ class OffLoop(Watcher):
         closed = None
         if self._confirmed is not None:
             closed = self._episode(until, () if back is None else (cited(back),))
+            if back is not None and back.leg is not None and back.leg == self._leg and self._along is not None:
+                closed.values.update(self._way_round(back, self._along))
         self._clear()
         return closed
+
+    def _way_round(self, back: Step, left_m: float) -> Values:
+        """What it left out of the line, and what it drove instead: a shortcut is more of the one than of the other."""
+        return {
+            "rejoined_along_m": round(back.match.along_m, 1),
+            "driven_m": round(self._driven),
+            "skipped_m": round(max(back.match.along_m - left_m, 0.0)),
+        }
 
     def drop(self) -> None:
         """Forget the open excursion: another explanation was found for it."""

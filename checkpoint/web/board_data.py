@@ -253,9 +253,9 @@ def warning_row(warning: WarningState, findings: Iterable[Finding] = ()) -> Warn
     """One warning's row; the finding that it speaks of, where it still holds, fills in its text."""
     raised = warning.raised
     values: dict[str, object] = {key: value for cited in raised.evidence for key, value in cited.values.items()}
-    for finding in findings:
-        if finding.kind == raised.finding and finding.subject == raised.subject:
-            values |= finding.values
+    mine = (f for f in findings if f.kind == raised.finding and f.subject == raised.subject)
+    nearest = min(mine, key=lambda f: abs(f.since - raised.since), default=None)
+    values |= nearest.values if nearest is not None else {}
     return WarningRow(
         id=warning.id,
         vehicle=raised.vehicle,

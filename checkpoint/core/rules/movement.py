@@ -15,7 +15,7 @@ import msgspec
 from checkpoint.core import geo
 from checkpoint.core.facts import CheckedIn, Cited, Colour, Entered, Fact, Left, Loaded, Scanned
 from checkpoint.core.journey import Journey, Stay, View, closes_at
-from checkpoint.core.loop import LEGS, Policy, Station
+from checkpoint.core.loop import LEGS, Leg, Policy, Station
 from checkpoint.core.rules.ahead import expected
 from checkpoint.core.rules.common import SECOND, cite, closed_by, event, seconds, under_way
 from checkpoint.core.rules.terminal import on_departure
@@ -193,7 +193,8 @@ def _arrivals(view: View, journey: Journey) -> list[tuple[datetime, str]]:
 
 
 def station_skipped(view: View, now: datetime) -> Iterator[Finding | datetime]:
-    """A required station did not see the truck before it came to a later one on the same leg. Driving by is no visit."""
+    """A required station did not see the truck before it came to a later one on the same leg, or drove past it without having
+    been inside. Driving by is no visit."""
     for journey in view.journeys:
         plan = view.loop_at(journey.opened_at)
         if plan is None or not journey.loads:
@@ -211,23 +212,44 @@ def station_skipped(view: View, now: datetime) -> Iterator[Finding | datetime]:
                 if leg not in stop.station.required_on:
                     continue
                 later = {s.station.id for s in stops[i + 1 :]}
-                passed = next(((at, s) for at, s in legged if s in later), None)
+                begun = legged[0][0] if legged else journey.opened_at
+                gone_by = _gone_by(view, journey, stop.station.id, leg, begun, now)
+                arrived = (Cited(what="arrival", at=at, values={"station": s}) for at, s in legged if s in later)
+                passed = min((p for p in (next(arrived, None), gone_by) if p is not None), key=_at, default=None)
                 if passed is None:
                     continue
-                begun = legged[0][0]
-                if any(s == stop.station.id and begun <= at <= passed[0] for at, s in scanned):
+                since = _at(passed)
+                if any(s == stop.station.id and begun <= at <= since for at, s in scanned):
                     continue
-                visited = next((at for at, s in scanned if s == stop.station.id and at > passed[0]), None)
+                visited = next((at for at, s in scanned if s == stop.station.id and at > since), None)
                 yield Finding(
                     kind="station-skipped",
                     vehicle=view.vehicle,
                     subject=f"station:{stop.station.id}",
                     colour="yellow",
-                    since=passed[0],
+                    since=since,
                     until=visited,
-                    evidence=(Cited(what="arrival", at=passed[0], values={"station": passed[1]}),),
-                    values={"station": stop.station.id, "reached": passed[1], "leg": leg},
+                    evidence=(passed,),
+                    values={"station": stop.station.id, "reached": passed.values.get("station") or "", "leg": leg},
                 )
+
+
+def _at(cited: Cited) -> datetime:
+    assert cited.at is not None
+    return cited.at
+
+
+def _gone_by(view: View, journey: Journey, station: str, leg: Leg, begun: datetime, now: datetime) -> Cited | None:
+    """The fix that shows the truck beyond a station of this leg without its having been inside it."""
+    track = view.track
+    for passed in track.passed if track is not None else ():
+        ends = journey.closed_at
+        within = begun <= passed.at <= now and (ends is None or passed.at < ends)
+        if within and passed.station == station and passed.leg == leg:
+            assert track is not None
+            if not any(v.station == station and begun <= v.since <= passed.at for v in track.visits):
+                return passed.evidence
+    return None
 
 
 def _left_station(view: View, stay: Stay) -> datetime | None:
