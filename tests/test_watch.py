@@ -192,14 +192,14 @@ def test_a_restart_raises_nothing_twice_and_forgets_nothing(yard: Yard) -> None:
 
 
 def test_late_fixes_that_disprove_a_warning_withdraw_it(yard: Yard) -> None:
-    """Three fixes by a bad route, and an hour later the terminal's whole memory of the same minutes, on the line."""
+    """Five fixes by a bad route, and an hour later the terminal's whole memory of the same minutes, on the line."""
     yard.departed()
     yard.drive(240)
-    yard.drive(240, lon=120.602, step=60)
+    yard.drive(300, lon=120.602, step=60)
     assert yard.told("off-loop") == ["raised off-loop yellow"]
     since = yard.facts(WarningRaised)[0].since
     yard.clock.forward(hours=1)
-    yard.drive(300, step=10, at=since - 45 * SECOND)
+    yard.drive(360, step=10, at=since - 45 * SECOND)
     yard.watch.settle()
     assert yard.told("off-loop") == ["raised off-loop yellow", "withdrawn off-loop"]
 

@@ -36,6 +36,7 @@ _CRUISE_MS = 25.0
 _EDGE_M = 30.0  # leaving a station is believed beyond this
 _FAR_M = 300.0  # ... or by one fix beyond this
 _DRIVES_KMH, _DRIVES_M = 5.0, 15.0  # less than this is a receiver at rest
+_VOTES_M = 50.0  # a poorer fix does not say which leg it is
 _AGREEING = 3  # fixes that must agree on a place the truck could not have reached
 _DEFAULT_INTERVAL_S = 60.0
 _T = TypeVar("_T")
@@ -109,7 +110,7 @@ class Follower:
         self._rhythm: dict[str, tuple[float, tuple[float, ...]]] = {}
         self.visits: tuple[TrackVisit, ...] = ()
         self.episodes: tuple[Episode, ...] = ()
-        self._off = OffLoop(policy)
+        self._off = OffLoop(ways)
         self._wrong = WrongWay(policy)
         self._unknown = Unknown(policy)
         self._datum = DatumSuspect()
@@ -298,8 +299,11 @@ class Follower:
     # -- where on which line --------------------------------------------------------------------------------------------
 
     def _place(self, step: Step) -> None:
+        ground = step.moved_m  # round a hairpin it is more than the straight way
+        if step.fix.speed_kmh is not None and not step.gap:
+            ground = max(ground, step.speed_kmh / 3.6 * step.dt_s)
         for line in self._lines.values():
-            line.reach_m += step.moved_m
+            line.reach_m += ground
             line.searched_m += step.moved_m
         course = self._course(step)
         self._may_have_turned(step)
@@ -364,7 +368,7 @@ class Follower:
             self._leg, self._undecided, self._votes, self._base = vote, False, (None, 0), {}
 
     def _vote(self, step: Step, found: dict[Leg, Match], course: float | None) -> Leg | None:
-        if step.moved_m < 20 or step.leaped:
+        if step.moved_m < 20 or step.leaped or step.accuracy_m > _VOTES_M:
             return None
         if min(match.off_m for match in found.values()) > 1_500:
             return None
@@ -421,6 +425,8 @@ class Follower:
                 self._off.drop()
         if step.excess_m > 0 and self._datum.explains(step, self.ways):
             step.excess_m, step.back_in = 0.0, True
+        if step.excess_m > 0:
+            self._off.interval_s = self.interval_s
         for closed in (self._off.step(step), self._wrong.step(step), self._rest.step(step)):
             if closed is not None:
                 self._close(closed)

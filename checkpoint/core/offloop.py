@@ -10,16 +10,18 @@ from __future__ import annotations
 
 from datetime import datetime
 from math import atan2, copysign, cos, degrees, radians, sin
+from typing import NamedTuple
 
+from checkpoint.core import geo
 from checkpoint.core.episodes import EVIDENCE_FIXES, Step, Values, Watcher, cited
 from checkpoint.core.facts import Cited
 from checkpoint.core.fixes import Episode
-from checkpoint.core.loop import Leg, Policy
+from checkpoint.core.loop import Leg
+from checkpoint.core.ways import Ways
 
 _STAMP_S = 1.0  # whole-second stamps: three fixes at ten seconds may lie 19 s apart
 _MORE_FIXES = 2  # than the policy asks for, when the truck was not seen to drive away
 _TIMES_AS_LONG = 2.0
-_LONG_TIMES = 6.0  # so long, and the fixes that the policy asks for will do, unless no truck could have come there
 _AWAY_SHARE = 0.15  # of the ground covered is gained sideways, at least: about nine degrees to the line
 _AWAY_M = 10.0  # ... and more than a receiver wanders between two fixes
 _COURSE_DEG = 8.0  # how far a course is off that a device says
@@ -74,17 +76,37 @@ def _left_of_line(course_deg: float, step: Step) -> float:
     return north * step.match.east - east * step.match.north
 
 
+class _Thrown(NamedTuple):
+    """The supposition that a receiver errs by one constant vector, in metres, since it threw the first fix out; the truck
+    drives on along the line of `leg`, from `from_m` to where it would be now."""
+
+    leg: Leg
+    from_m: float
+    along_m: float
+    ms: float
+    east_m: float
+    north_m: float
+
+
+def _from_line(path: geo.Path, along_m: float, step: Step) -> geo.LonLat:
+    """Metres east and north of a place on the line."""
+    lon, lat = path.at(along_m)
+    return (step.fix.lon - lon) * step.scale[0], (step.fix.lat - lat) * step.scale[1]
+
+
 class OffLoop(Watcher):
     """Outside the union of corridor and stations.
 
     Suspected after one fix. Confirmed by `confirm_fixes` fixes and `confirm_s` when the truck was seen to drive away, sooner
     when that is decisive: beyond `decisive_half_widths` half-widths with `decisive_fixes`. Otherwise two more fixes are
-    asked for over twice the time, or the same number over six times. Leaving is judged at the corridor's edge, coming back
-    at `return_share` of it and by two fixes, so that a truck on the edge makes one episode and not ten.
+    asked for over twice the time. Leaving is judged at the corridor's edge, coming back at `return_share` of it and by two
+    fixes, so that a truck on the edge makes one episode and not ten. `interval_s` is the device's rhythm, told from outside.
     """
 
-    def __init__(self, policy: Policy) -> None:
-        self._policy = policy
+    def __init__(self, ways: Ways) -> None:
+        self._ways = ways
+        self._policy = ways.loop.policy
+        self.interval_s = 0.0
         self._inside: Step | None = None  # the step before this excursion
         self._since: datetime | None = None
         self._clear()
@@ -99,6 +121,7 @@ class OffLoop(Watcher):
         self._rare = False
         self._leaped = False
         self._out_ms = 0.0  # how fast a device that says no course came out sideways
+        self._thrown: _Thrown | None = None
         self._away = 0  # steps that led farther away
         self._away_ms = 0.0
         self._confirmed: datetime | None = None
@@ -140,13 +163,17 @@ class OffLoop(Watcher):
         self._count = self._far = self._away = 0
         self._leaped, self._seen_leaving, self._rare = step.leaped, False, False
         if before is not None and not step.gap and not step.leaped:
-            rare = step.dt_s > _RARE_S
-            self._rare = rare and step.dt_s <= _SILENCE_TIMES * (before.dt_s or step.dt_s)
-            if not rare:
+            if step.dt_s > _RARE_S:
+                usual_s = min(self.interval_s, before.dt_s or step.dt_s)
+                self._rare = usual_s > _RARE_S and step.dt_s <= _SILENCE_TIMES * usual_s
+            else:
                 explained = drove_aside(before, step)
                 self._leaped, self._seen_leaving = explained is False, explained is not False
                 if explained is None and step.dt_s:
                     self._out_ms = abs(aside_m(step) - aside_m(before)) / step.dt_s
+        if before is not None and self._seen_leaving:
+            self._thrown = self._thrown_aside(before, step)
+            self._seen_leaving = self._thrown is not None
         self._add(step)
 
     def _add(self, step: Step) -> None:
@@ -154,7 +181,7 @@ class OffLoop(Watcher):
         if last is not None:
             self._driven += step.moved_m
             gained = step.match.off_m - last.match.off_m
-            if not step.leaped and gained >= max(_AWAY_M, _AWAY_SHARE * step.moved_m):
+            if not step.leaped and gained >= max(_AWAY_M, _AWAY_SHARE * step.moved_m) and not self._is_thrown(step):
                 self._away += 1
                 self._away_ms = max(self._away_ms, gained / step.dt_s)
         self._last = step
@@ -166,6 +193,31 @@ class OffLoop(Watcher):
         self._far = self._far + 1 if beyond else 0
         if len(self._evidence) < EVIDENCE_FIXES and self._confirmed is None:
             self._evidence = (*self._evidence, cited(step))
+
+    def _thrown_aside(self, before: Step, step: Step) -> _Thrown | None:
+        """What the first fix outside means if the truck is on its line still, as far along it as its speed says."""
+        leg = step.leg
+        if leg is None or before.leg != leg or not before.dt_s:
+            return None
+        ms = step.speed_kmh / 3.6 if step.fix.speed_kmh is not None else before.moved_m / before.dt_s
+        along = before.match.along_m + ms * step.dt_s
+        east, north = _from_line(self._ways.legs[leg].path, along, step)
+        return _Thrown(leg, along, along, ms, east, north)
+
+    def _is_thrown(self, step: Step) -> bool:
+        """Whether a truck that drives on along its line, with all its fixes thrown aside alike, would be reported there:
+        round a bend its distance off the line grows too."""
+        thrown = self._thrown
+        if thrown is None:
+            return False
+        ms = step.speed_kmh / 3.6 if step.fix.speed_kmh is not None else thrown.ms
+        along = thrown.along_m + (ms + thrown.ms) / 2 * step.dt_s
+        self._thrown = thrown._replace(along_m=along, ms=ms)
+        path = self._ways.legs[thrown.leg].path
+        east, north = _from_line(path, along, step)
+        course = radians(path.bearing_at(along))
+        aside = (east - thrown.east_m) * cos(course) - (north - thrown.north_m) * sin(course)
+        return abs(aside) < max(_ASIDE_M, _AWAY_SHARE * (along - thrown.from_m))
 
     def _drove_away(self, steps: int) -> bool:
         """Whether the truck was seen to drive off the line and on, away from it, by so many steps. Of a device that reports
@@ -189,8 +241,6 @@ class OffLoop(Watcher):
                 and self._drove_away(policy.confirm_fixes - 1)
             )
             lasting = self._count >= policy.confirm_fixes + _MORE_FIXES and lasted_s >= _TIMES_AS_LONG * policy.confirm_s
-            if not self._leaped and self._count >= policy.confirm_fixes:
-                lasting = lasting or lasted_s >= _LONG_TIMES * policy.confirm_s
             if decisive or plain or lasting:
                 self._confirmed, self._decisive = step.fix.fixed_at, decisive
         return closed
