@@ -181,6 +181,14 @@ def rendered(source: str, lang: str = "en", **values: object) -> str:
     return environment().from_string(source).render(_=texts(lang), lang=lang, zone=SHANGHAI, now=AT, **values)
 
 
+def test_an_instant_within_a_sentence_is_an_element_and_what_people_wrote_beside_it_is_escaped() -> None:
+    at = clock.stamp(datetime(2026, 5, 1, tzinfo=UTC), ZoneInfo("Asia/Shanghai"), "en")
+    said = environment().from_string("{{ text }}").render(text=texts("en")("terminal.registered.at", at=at, count="<b>"))
+    assert '<time datetime="2026-05-01T00:00:00+00:00"' in said
+    assert "&lt;b&gt;" in said
+    assert "&lt;time" not in said
+
+
 def test_what_people_wrote_is_escaped() -> None:
     assert rendered("{{ said }}", said="<script>") == "&lt;script&gt;"
     assert "<script>" not in rendered("{{ qr_svg('A', said) }}", said='"><script>')

@@ -18,6 +18,7 @@ from functools import cache
 from pathlib import Path
 
 from babel.messages.pofile import read_po
+from markupsafe import Markup, escape
 
 LANGUAGES = ("zh", "en")
 CATALOGUES = Path(__file__).parent / "catalogues"
@@ -44,13 +45,16 @@ class Texts:
         self._plural = plural
 
     def __call__(self, key: str, **values: object) -> str:
-        """The text of a key. `count`, where the entry has a plural, chooses its form."""
+        """The text of a key. `count`, where the entry has a plural, chooses its form. A text filled with markup is markup, and
+        all else in it is escaped."""
         forms = self._table.get(key)
         if forms is None:
             return self._missing(key, "is in no catalogue")
         count = values.get("count")
         form = forms[self._plural(count)] if len(forms) > 1 and isinstance(count, int) else forms[0]
         try:
+            if any(isinstance(value, Markup) for value in values.values()):
+                return escape(form) % values
             return form % values
         except (KeyError, ValueError, TypeError) as error:
             return self._missing(key, f"cannot be filled in ({error})")
