@@ -274,11 +274,18 @@ class Gateway:
         """Begin something that nobody waits for."""
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            # We failed: said loudly; the connection goes on without it.
+            log.error("a terminal's order failed", exc_info=error)
 
     def line_of(self, device: str) -> Wanted | None:
         """The line that a terminal's vehicle should keep to now. In a thread."""
-        return self._lines.of(self._intake.vehicle_of(device, self.now()))
+        now = self.now()
+        return self._lines.of(self._intake.vehicle_of(device, now), now)
 
     def _keep_alive(self, writer: asyncio.StreamWriter) -> None:
         """A peer that is gone without a word is noticed by the machine in some minutes."""

@@ -11,8 +11,10 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from typing import NamedTuple
 
+from checkpoint.core.journey import closes_at
 from checkpoint.core.loop import Leg, Loop
 from checkpoint.decoders.jt808 import Route, Turn
 from checkpoint.decoders.line import simplified
@@ -58,14 +60,16 @@ class Lines:
         self._looks = looks
         self._thinned: dict[str, Wanted] = {}
 
-    def of(self, vehicle: str | None) -> Wanted | None:
+    def of(self, vehicle: str | None, now: datetime) -> Wanted | None:
         """The line that a vehicle should keep to now; None: nobody can tell on which leg it is."""
         look = self._looks().get(vehicle) if vehicle is not None else None
         if look is None or look.view.loop is None or look.view.pass_ is None:
             return NO_LINE
         view, loop = look.view, look.view.loop
+        if not look.view.pass_.grant.not_before <= now < closes_at(view.passes, look.view.pass_):
+            return NO_LINE
         leg: Leg | None = view.track.leg if view.track is not None else None
-        if leg is None and view.journey is not None and view.journey.closed_at is None:
+        if leg is None and view.journey is not None and (view.journey.closed_at is None or now < view.journey.closed_at):
             leg = view.journey.leg
         if leg is None:
             return None

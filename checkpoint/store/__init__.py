@@ -579,6 +579,10 @@ class Store:
         """Put readings by (`readings.py`). Returns the next turn, None when somebody else had it and nothing is left."""
         return self._writer.do(lambda: self._readings.keep(turn, number, rows, gone))
 
+    def unproved(self) -> dict[str, int]:
+        """How many fixes are kept apart under the number of each terminal that had not proved itself."""
+        return self._positions.unproved()
+
     def strange_devices(self, limit: int = 100) -> list[StrangeDevice]:
         """The devices whose fixes belong to no vehicle, those heard last first."""
         return self._positions.strange_devices(limit)

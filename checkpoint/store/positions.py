@@ -165,6 +165,11 @@ class Positions:
         )
         return [vehicle for (vehicle,) in rows]
 
+    def unproved(self) -> dict[str, int]:
+        """How many fixes came under the number of each terminal that had not proved itself."""
+        rows = self._db.rows("SELECT device, count(*) FROM strangers WHERE why = 'unproved' GROUP BY device")
+        return {device: int(count) for device, count in rows}
+
     def strange_devices(self, limit: int) -> list[StrangeDevice]:
         """The devices whose fixes belong to no vehicle, those heard last first."""
         rows = self._db.rows(

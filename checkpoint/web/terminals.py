@@ -78,6 +78,7 @@ def _page(request: Request, *, mistake: str = "", status: int = 200) -> Response
         zone=zone_here(house),
         found=[(each, house.intake.vehicle_of(each.device, now) or "") for each in registry.terminals().values()],
         knocks=registry.terminal_knocks(),
+        apart=house.store.unproved(),
         where=where(house),
         mistake=mistake,
         **Words(texts(language_of(request)), now, zone_here(house), loops).for_templates(),
