@@ -121,6 +121,15 @@ def test_kiosk_badge_and_tracker_are_set_up_by_keyboard_and_shown_once(
     page.goto("/stations")
     assert barriers(page, f"stations-{lang}") == []
     assert key not in page.content()
+
+    page.goto("/stations/terminals")
+    page.fill("#number", "013912345678")
+    page.fill("#terminal-vehicle", "浙C10086")
+    pressed(page)
+    page.wait_for_url("**/stations/terminals/terminal-13912345678")
+    assert barriers(page, f"terminal-{lang}") == []
+    page.goto("/stations/terminals")
+    assert barriers(page, f"terminals-{lang}") == []
     assert troubles == []
     context.close()
 

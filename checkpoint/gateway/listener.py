@@ -36,7 +36,7 @@ T = TypeVar("T")
 CHANNEL = "terminals"
 STOP_S = 5.0
 MOST_GUESSED = 10_000
-LONGEST_WAIT_S = 30.0
+LONGEST_WAIT_S, FORGOTTEN_S = 30.0, 600.0
 
 
 class Gateway:
@@ -70,7 +70,7 @@ class Gateway:
         self._here: dict[str, Session] = {}
         self._gone: dict[str, datetime] = {}
         self._heard: set[str] = set()
-        self._guessed: dict[str, int] = {}
+        self._guessed: dict[str, tuple[int, float]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stopping: asyncio.Event | None = None
@@ -203,7 +203,6 @@ class Gateway:
         session.proved, session.device = True, device
         self._here[device] = session
         self._gone.pop(device, None)
-        self._guessed.pop(device, None)
         self.tally.authenticated = len(self._here)
         if before is not None and before is not session:
             before.close("taken-over")
@@ -218,7 +217,11 @@ class Gateway:
         """A wrong code was shown for a terminal: for how long the answer waits."""
         if len(self._guessed) >= MOST_GUESSED:
             self._guessed.clear()
-        times = self._guessed[device] = self._guessed.get(device, -1) + 1
+        now = asyncio.get_running_loop().time()
+        times, last = self._guessed.get(device, (0, now))
+        if now - last > FORGOTTEN_S:
+            times = 0
+        self._guessed[device] = (times + 1, now)
         return min(2.0 ** min(times, 10) - 1, LONGEST_WAIT_S)
 
     def _signalled(self, channel: str, payload: str) -> None:
