@@ -93,3 +93,21 @@ def test_strangers_fill_their_room_and_no_more(store: Store, monkeypatch: pytest
     monkeypatch.setattr(positions_module, "MOST_STRANGE", 5)
     assert store.add_strangers([(fix(n), "unknown-device") for n in range(5)]) == [True] * 3 + [False] * 2
     assert store.add_strangers([(fix(n, "d-2"), "unknown-device") for n in range(5)]) == [True] * 2 + [False] * 3
+
+
+def test_who_has_proved_nothing_takes_no_strangers_room(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(positions_module, "MOST_STRANGE_PER_DEVICE", 3)
+    monkeypatch.setattr(positions_module, "MOST_STRANGE", 5)
+    monkeypatch.setattr(positions_module, "MOST_UNPROVED_PER_DEVICE", 2)
+    monkeypatch.setattr(positions_module, "MOST_UNPROVED", 3)
+    assert store.add_strangers([(fix(n), "unproved") for n in range(3)]) == [True, True, False]
+    assert store.add_strangers([(fix(n, "d-2"), "unproved") for n in range(3)]) == [True, False, False]
+    assert store.add_strangers([(fix(n), "in-the-future") for n in (7, 8, 9)]) == [True] * 3
+    assert store.add_strangers([(fix(n, "d-2"), "unknown-device") for n in (7, 8, 9)]) == [True, True, False]
+
+
+def test_what_comes_again_with_a_proof_waits_like_any_other(store: Store) -> None:
+    store.add_strangers([(fix(1), "unproved")])
+    assert store.add_strangers([(fix(1), "unknown-device"), (fix(1), "unproved")]) == [True, True]
+    assert [s.why for s in store.strangers()] == ["unknown-device"]
+    assert store.adopt("d-1", lambda fix, _: (PLATE, fix)) == 1

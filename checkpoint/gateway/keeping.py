@@ -19,7 +19,7 @@ from checkpoint.core.fixes import Fix
 from checkpoint.gateway.calls import EMERGENCY, Calls
 from checkpoint.hearing import MOST_UNUSABLE
 from checkpoint.intake import Intake
-from checkpoint.store import StorageFailed, StorageFull, Store
+from checkpoint.store import UNPROVED, StorageFailed, StorageFull, Store
 
 log = logging.getLogger(__name__)
 MOST_FIXES = 2_000
@@ -79,9 +79,11 @@ class Keeping:
     # -- in the thread ----------------------------------------------------------------------------------------------------
 
     def _keep(self, pieces: list[Piece]) -> list[bool]:
-        proved = [piece for piece in pieces if piece.proved]
-        held = self._together(proved)
-        return [held[id(piece)] if piece.proved else self._apart(piece) for piece in pieces]
+        proved, strange = [piece for piece in pieces if piece.proved], [piece for piece in pieces if not piece.proved]
+        held = self._together(proved) if proved else {}
+        if strange:
+            held |= self._apart(strange)
+        return [held[id(piece)] for piece in pieces]
 
     def _together(self, pieces: list[Piece]) -> dict[int, bool]:
         """All in one commit. Where one has no room, each for itself: the others shall not wait for it."""
@@ -98,8 +100,11 @@ class Keeping:
             return {id(piece): False for piece in pieces}
         if taken.refused and len(pieces) > 1:
             return {id(piece): well for piece in pieces for well in self._together([piece]).values()}
-        well = not taken.refused
-        return {id(piece): well and self._rest(piece) for piece in pieces}
+        if taken.refused:
+            with suppress(StorageFailed):
+                self._help(pieces[0])
+            return {id(pieces[0]): False}
+        return {id(piece): self._rest(piece) for piece in pieces}
 
     def _rest(self, piece: Piece) -> bool:
         """What belongs to a piece beside its fixes."""
@@ -124,11 +129,12 @@ class Keeping:
             if unread.emergency:
                 self._calls.hear_without_place(piece.device, unread.raw)
 
-    def _apart(self, piece: Piece) -> bool:
-        """Of a number that has not proved itself: kept apart, shown, and never laid to a vehicle."""
+    def _apart(self, pieces: list[Piece]) -> dict[int, bool]:
+        """Of numbers that have not proved themselves: kept apart in one commit, as long as there is room for such, and never laid
+        to a vehicle. Nobody is told that it is held."""
         try:
             self._store.headroom.ask("positions")
-            kept = self._store.add_strangers([(fix, "unproved") for fix in piece.fixes])
-        except StorageFailed:
-            return False
-        return all(kept)
+            self._store.add_strangers([(fix, UNPROVED) for piece in pieces for fix in piece.fixes])
+        except StorageFailed as error:
+            log.warning("positions of strangers are not kept: %s", error)
+        return {id(piece): False for piece in pieces}

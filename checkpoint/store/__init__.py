@@ -38,7 +38,7 @@ from checkpoint.store.ledger import (
     person_told,
     told_stamp,
 )
-from checkpoint.store.positions import Arrived, Positions, StrangeDevice, Stranger, Whose
+from checkpoint.store.positions import UNPROVED, Arrived, Positions, StrangeDevice, Stranger, Whose
 from checkpoint.store.postgres import Postgres, open_postgres
 from checkpoint.store.readings import Account, KeptReading, Readings, sweep_readings
 from checkpoint.store.registry import Kiosk, Person, Registry
@@ -57,6 +57,7 @@ from checkpoint.store.writer import Writer
 
 __all__ = [
     "SERVER",
+    "UNPROVED",
     "Account",
     "Arrived",
     "BroughtBack",

@@ -16,7 +16,12 @@ from checkpoint.store.database import Database, instant, micros
 
 MOST_STRANGE_PER_DEVICE = 5_000
 MOST_STRANGE = 100_000
+# Anybody can send under any number before a code is shown: that is kept apart even from strangers, and takes no room of theirs.
+UNPROVED = "unproved"
+MOST_UNPROVED_PER_DEVICE = 100
+MOST_UNPROVED = 10_000
 _COLUMNS = "device, fixed_at, lat, lon, accuracy_m, speed_kmh, course_deg, altitude_m, valid, encrypted, alarms, crossing, mended"
+_IS_UNPROVED = f"(CASE WHEN why = '{UNPROVED}' THEN 1 ELSE 0 END)"
 
 
 class Arrived(msgspec.Struct, frozen=True, kw_only=True):
@@ -72,19 +77,31 @@ class Positions:
 
     def add_strangers(self, fixes: Sequence[tuple[Fix, str]], now: datetime) -> list[bool]:
         """Keep fixes that belong to no vehicle, with why. For each: False when there is no room and it was not kept."""
-        kept, room = [], MOST_STRANGE - int(self._db.rows("SELECT count(*) FROM strangers")[0][0])
-        counts: dict[str, int] = {}
+        total, unproved = self._db.rows(f"SELECT count(*), coalesce(sum({_IS_UNPROVED}), 0) FROM strangers")[0]
+        room = {True: MOST_UNPROVED - int(unproved), False: MOST_STRANGE - int(total) + int(unproved)}
+        most = {True: MOST_UNPROVED_PER_DEVICE, False: MOST_STRANGE_PER_DEVICE}
+        kept: list[bool] = []
+        counts: dict[tuple[str, bool], int] = {}
         for fix, why in fixes:
-            if fix.device not in counts:
-                counts[fix.device] = int(self._db.rows("SELECT count(*) FROM strangers WHERE device = ?", (fix.device,))[0][0])
-            if room <= 0 or counts[fix.device] >= MOST_STRANGE_PER_DEVICE:
+            kind = why == UNPROVED
+            if room[kind] <= 0:
                 kept.append(False)
                 continue
+            key = (fix.device, kind)
+            if key not in counts:
+                held = f"SELECT count(*) FROM strangers WHERE device = ? AND {_IS_UNPROVED} = ?"
+                counts[key] = int(self._db.rows(held, (fix.device, int(kind)))[0][0])
+            if counts[key] >= most[kind]:
+                kept.append(False)
+                continue
+            # What comes again with a proof is more than what came without.
             new = self._db.run(
-                "INSERT INTO strangers VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+                "INSERT INTO strangers VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (device, fixed_at, lat, lon) DO UPDATE"
+                " SET why = excluded.why, received_at = excluded.received_at, raw = excluded.raw"
+                f" WHERE strangers.why = '{UNPROVED}' AND excluded.why <> '{UNPROVED}'",
                 (fix.device, micros(fix.fixed_at), fix.lat, fix.lon, why, micros(now), msgspec.json.encode(fix)),
             )
-            room, counts[fix.device] = room - new, counts[fix.device] + new
+            room[kind], counts[key] = room[kind] - new, counts[key] + new
             kept.append(True)
         return kept
 
@@ -92,7 +109,7 @@ class Positions:
         """Move a device's fixes from among the strangers to the vehicle that `whose` says; those of nobody stay, and so do
         those of a device that never proved what it is."""
         rows = self._db.rows(
-            "SELECT fixed_at, lat, lon, raw, received_at FROM strangers WHERE device = ? AND why <> 'unproved'", (device,)
+            f"SELECT fixed_at, lat, lon, raw, received_at FROM strangers WHERE device = ? AND why <> '{UNPROVED}'", (device,)
         )
         mine = []
         for row in rows:
