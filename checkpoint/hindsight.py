@@ -7,7 +7,7 @@ tells (the watch of the record, the replay of a recorded track) asks here, so th
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from datetime import datetime, timedelta
 
 from checkpoint.core import rules
@@ -17,6 +17,8 @@ from checkpoint.core.journey import WarningState, view_of
 from checkpoint.core.loop import Loops
 from checkpoint.core.track import TrackReading
 
+# The first position after an instant, of those known now.
+NextFix = Callable[[datetime], datetime | None]
 # Proof that came this long after it happened makes a warning a late one.
 LATE_AFTER = timedelta(minutes=10)
 
@@ -28,9 +30,19 @@ def came_late(proof: Iterable[tuple[datetime, datetime]]) -> bool:
 
 
 def ended(
-    warning: WarningState, facts: Collection[Fact], vehicle: str, loops: Loops, track: TrackReading | None, now: datetime
+    warning: WarningState,
+    facts: Collection[Fact],
+    vehicle: str,
+    loops: Loops,
+    track: TrackReading | None,
+    now: datetime,
+    next_fix: NextFix,
 ) -> datetime | None:
     """When a state that is found no more ended; None when by all we know now it was not so when we told of it."""
+    if warning.raised.finding == "silent":
+        # A silence ends with the next position, by that one's own time; one that came late shows that there was none.
+        spoke = next_fix(warning.raised.since)
+        return now if spoke is None else spoke if spoke > warning.raised_at else None
     if warning.raised.finding in rules.PASSING:
         return now
 

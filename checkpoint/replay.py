@@ -189,7 +189,10 @@ class _Desk:
                 said.values = _values_of(said, judgement.findings) or said.values
 
         def ended(warning: WarningState) -> datetime | None:
-            return hindsight.ended(warning, (*facts, *self._told), _VEHICLE, self._loops, reading, now)
+            return hindsight.ended(warning, (*facts, *self._told), _VEHICLE, self._loops, reading, now, next_fix)
+
+        def next_fix(after: datetime) -> datetime | None:
+            return min((at for at, came in self._received.items() if at > after and came <= now), default=None)
 
         for _ in range(_ROUNDS):
             told = tell(self._view_now(reading, now), judgement, now, came_late=self._came_late, ended=ended)

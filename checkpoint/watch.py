@@ -414,7 +414,11 @@ class Watch:
     def _ended(self, watched: _Watched, warning: WarningState, now: datetime) -> datetime | None:
         """When a state that is found no more ended; None when by all we know now it was not so when we told of it."""
         track = watched.look.view.track if watched.look is not None else None
-        return hindsight.ended(warning, watched.facts.values(), watched.vehicle, self._loops, track, now)
+
+        def next_fix(at: datetime) -> datetime | None:
+            return self._store.fix_after(watched.vehicle, at)
+
+        return hindsight.ended(warning, watched.facts.values(), watched.vehicle, self._loops, track, now, next_fix)
 
     # -- learning -----------------------------------------------------------------------------------------------------
 

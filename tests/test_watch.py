@@ -213,6 +213,24 @@ def test_a_departure_learnt_long_after_it_was_over_is_told_as_late_and_cleared(y
     assert yard.told("off-loop") == ["raised off-loop yellow late", "cleared off-loop"]
 
 
+def test_a_silence_that_a_late_batch_fills_is_withdrawn_and_one_that_ended_ends_with_its_next_fix(yard: Yard) -> None:
+    yard.departed()
+    yard.drive(240)
+    stopped = yard.clock()
+    yard.clock.forward(minutes=12)
+    yard.watch.settle()
+    assert yard.told("silent") == ["raised silent yellow"]
+    yard.drive(600, step=20, at=stopped + 20 * SECOND)
+    yard.watch.settle()
+    assert yard.told("silent") == ["raised silent yellow", "withdrawn silent"]
+    yard.clock.forward(minutes=30)
+    yard.watch.settle()
+    spoke = yard.clock()
+    yard.drive(20)
+    assert yard.told("silent")[-1] == "cleared silent"
+    assert abs(yard.facts(WarningCleared)[-1].ended - spoke) <= timedelta(seconds=20)
+
+
 def test_silence_is_told_by_the_clock_alone_and_ends_with_the_next_fix(yard: Yard) -> None:
     yard.departed()
     yard.drive(240)

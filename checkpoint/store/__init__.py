@@ -592,6 +592,10 @@ class Store:
         """When each device of a vehicle was last placed, of those that were since then."""
         return self._positions.last_of(vehicle, since)
 
+    def fix_after(self, vehicle: str, at: datetime) -> datetime | None:
+        """The instant of a vehicle's first fix after another, or None."""
+        return self._positions.fix_after(vehicle, at)
+
     def strangers(self, limit: int = 100, device: str | None = None) -> list[Stranger]:
         """Fixes that belong to no vehicle, the newest first."""
         return self._positions.strangers(limit, device)

@@ -170,6 +170,11 @@ class Positions:
         )
         return instant(rows[0][0]) if rows and rows[0][0] is not None else None
 
+    def fix_after(self, vehicle: str, at: datetime) -> datetime | None:
+        """The instant of a vehicle's first fix after another, or None when there is none."""
+        rows = self._db.rows("SELECT min(fixed_at) FROM positions WHERE vehicle = ? AND fixed_at > ?", (vehicle, micros(at)))
+        return instant(rows[0][0]) if rows and rows[0][0] is not None else None
+
     def vehicles(self, since: datetime) -> list[str]:
         """The vehicles that have a fix at or after that instant."""
         # One probe of the index a vehicle, instead of a walk over all fixes.
