@@ -15,6 +15,7 @@ The law of this file:
 
 from __future__ import annotations
 
+import gc
 import logging
 import threading
 from bisect import bisect_right
@@ -256,6 +257,9 @@ class Watch:
 
     def _run(self) -> None:
         while not self._stopping.is_set():
+            if self._rounds == 0:
+                # What a start lays down stays: to look through it for garbage again and again would take most of its time.
+                gc.disable()
             self._wake.clear()
             begun = monotonic()
             try:
@@ -271,6 +275,10 @@ class Watch:
                 self._pulse_at = monotonic()
             took_s = monotonic() - begun
             self._rounds, self._rounds_s = self._rounds + 1, self._rounds_s + took_s
+            if self._rounds == 1:
+                gc.freeze()
+                gc.enable()
+                took_s = 0.0  # a start needs no rest
             self._wake.wait(self._pause_s())
             # Never busier than half of the time: those who hand in facts and look at pages need the machine too.
             self._stopping.wait(max(2 * took_s, ROUND_EVERY_S) - (monotonic() - begun))
@@ -294,17 +302,18 @@ class Watch:
                 due = {v for v, w in self._watched.items() if w.due <= now}
             told, reading_s = False, 0.0
             # Those whose tracks are at hand first: a fleet that is read from the store blinds nobody.
-            for vehicle in sorted(learnt | due, key=lambda v: (not self._at_hand(v), v)):
+            at_hand = {v for v in learnt | due if self._at_hand(v)}
+            for vehicle in [*sorted(at_hand), *sorted((learnt | due) - at_hand)]:
                 if self._stopping.is_set() or reading_s > READING_S:
                     self._dirty |= learnt
                     self._wake.set()
                     return
-                begun, at_hand = monotonic(), self._at_hand(vehicle)
+                begun = monotonic()
                 # Let go between vehicles: a page that asks for one does not wait for the fleet.
                 with self._lock:
                     told |= self._look_at(vehicle, vehicle in learnt, now)
                 learnt.discard(vehicle)
-                reading_s += 0.0 if at_hand else monotonic() - begun
+                reading_s += 0.0 if vehicle in at_hand else monotonic() - begun
             if not told:
                 break
         with self._lock:
