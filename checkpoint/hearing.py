@@ -67,6 +67,9 @@ class Hearing:
                 known.append(found)
         new = self._store.add_positions(known) if known else []
         kept = self._store.add_strangers(strange) if strange else []
+        for device in {fix.device for fix, _ in strange}:
+            if self._bindings.of(device) != bound[device]:
+                self.adopt(device)  # it was bound while we read: whoever bound it has adopted what was there then
         self._hear_clocks(fixes, bound, now)
         self._noticed({vehicle for (vehicle, _), fresh in zip(known, new, strict=True) if fresh})
         return FixesTaken(

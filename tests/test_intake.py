@@ -430,6 +430,21 @@ def test_a_release_taken_back_or_a_binding_mended_adopts_what_waited(house: Hous
     assert house.store.strangers() == []
 
 
+def test_a_fix_that_comes_while_its_device_is_bound_is_not_left_a_stranger(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    house.clock.forward(hours=1)
+    keep = house.store.add_strangers
+
+    def bound_meanwhile(fixes: Any) -> Any:
+        monkeypatch.undo()
+        house.intake.record(bound("d-1", PLATE, 0))
+        return keep(fixes)
+
+    monkeypatch.setattr(house.store, "add_strangers", bound_meanwhile)
+    house.intake.take_fixes([fix(10)])
+    assert [f.fixed_at for f in house.store.positions(PLATE)] == [T0 + 10 * MINUTE]
+    assert house.store.strangers() == []
+
+
 def test_fixes_from_before_the_first_binding_go_by_the_registry(house: House) -> None:
     house.store.registry.bind_device("d-1", PLATE)
     assert house.intake.take_fixes([fix(-10)]) == FixesTaken(new=1)
