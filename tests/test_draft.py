@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
 
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from checkpoint import cli
 from checkpoint.core import geo
 from checkpoint.core.fixes import Fix
-from checkpoint.core.loop import LEGS, Loop, parse
+from checkpoint.core.loop import LEGS, Loop, MalformedLoop, parse
 from checkpoint.decoders.recorded import Drive, Place, decode, fixes_of
 from checkpoint.drafting import Draft, NoLoop, draft
 from checkpoint.drafting.cleaning import cleaned
@@ -22,7 +25,7 @@ from checkpoint.replay import replay
 from checkpoint.shell.draft import written
 from checkpoint.simulator.road import Road
 from tests.roads import END_M, PATH, Truck, moved, place_moved, road
-from tests.seeds import seeds
+from tests.seeds import rounds, seeds
 
 ROOT = Path(__file__).resolve().parents[1]
 TRACES = ROOT.parent / "shared" / "traces"
@@ -93,6 +96,15 @@ def test_one_way_without_times_has_its_ends_and_the_way_back_is_said_to_be_assum
     assert loop.note is not None
     assert "not driven" in loop.note.en
     assert loop.inbound.points == tuple(reversed(loop.outbound.points))
+
+
+def test_a_recording_that_ends_on_the_way_home_still_turns_where_it_turned() -> None:
+    truck = Truck(PATH, noise_m=5.0).drive(0, END_M).stand(900, at_m=END_M).drive(END_M, 12_000)
+    drive = a_drive(truck.fixes)
+    suggested = draft([("d", drive)])
+    assert (suggested.shape, suggested.back_driven) == ("out-and-back", False)
+    assert geo.distance_m(suggested.stations[1].center, PATH.at(END_M)) < 60
+    assert departures(loop_of(suggested), drive) == []
 
 
 def test_a_drive_there_and_another_one_back_make_one_loop() -> None:
@@ -192,9 +204,48 @@ def test_the_demonstrations_own_lap_gives_a_loop_like_the_one_it_was_driven_on(e
     assert departures(loop, drive) == []
 
 
+@pytest.mark.parametrize("seed", seeds(4))
+def test_no_drive_departs_from_the_loop_that_was_drafted_from_it(seed: int) -> None:
+    """Roads, rhythms, noise and shapes at random, some fixes thrown by up to 250 m."""
+    for turn in range(rounds(1, soak=20)):
+        chance = Random(1000 * seed + turn)
+        every_s, noise_m = chance.choice((5.0, 10.0, 30.0, 60.0)), chance.choice((3.0, 5.0, 8.0, 12.0))
+        path = geo.Path(road(chance.uniform(5, 40), chance.randint(20, 400), bend_m=chance.uniform(100, 900)))
+        truck = Truck(path, noise_m=noise_m, seed=seed, every_s=every_s).stand(chance.uniform(0, 1200), at_m=0)
+        truck.drive(0, path.length_m, chance.uniform(40, 85)).stand(chance.uniform(0, 3000), at_m=path.length_m)
+        for _ in range(chance.randint(0, 2)):
+            truck.drive(path.length_m, 0).stand(900, at_m=0).drive(0, path.length_m).stand(600, at_m=path.length_m)
+        truck.drive(path.length_m, chance.choice((0.0, 0.3, 1.0)) * path.length_m)
+        fixes = []
+        for fix in truck.fixes:
+            lon, lat = place_moved((fix.lon, fix.lat), chance.uniform(-250, 250), chance.uniform(-250, 250))
+            fixes.append(msgspec.structs.replace(fix, lon=lon, lat=lat) if chance.random() < 0.004 else fix)
+        drive = a_drive(fixes)
+        assert departures(loop_of(draft([("d", drive)])), drive) == [], (seed, turn)
+
+
 def test_what_is_no_drive_is_refused_in_words() -> None:
     with pytest.raises(NoLoop):
         draft([("d", drawn([(120.0, 28.0), (120.0005, 28.0)]))])
+
+
+_places = st.builds(
+    Place,
+    lon=st.floats(120.0, 120.1),
+    lat=st.floats(28.0, 28.1),
+    accuracy_m=st.sampled_from((None, 5.0, 500.0)),
+    valid=st.sampled_from((True, True, True, False)),
+)
+
+
+@given(st.lists(_places, max_size=25), st.lists(st.integers(0, 3000), min_size=25, max_size=25), st.booleans())
+def test_whatever_is_handed_in_is_a_loop_or_a_named_refusal(places: list[Place], seconds: list[int], timed: bool) -> None:
+    if timed:
+        places = [msgspec.structs.replace(p, at=NOW + timedelta(seconds=s)) for p, s in zip(places, seconds, strict=False)]
+    with suppress(NoLoop):
+        suggested = draft([("d", Drive(name="", places=tuple(places)))])
+        with suppress(MalformedLoop):
+            assert loop_of(suggested).stations
 
 
 @captured

@@ -22,6 +22,7 @@ from checkpoint.store import Store
 from checkpoint.watch import Watch
 from tests.ground import Still
 from tests.roads import END_M, PATH, SAME_ROAD, T0, Truck, loop_of, place_moved, station
+from tests.seeds import seeds
 from tests.witness import PLATE, fact
 
 MINUTE = timedelta(minutes=1)
@@ -159,7 +160,7 @@ def _watched(tmp_path: Path, loop: Loop, arrivals: Sequence[Arrival]) -> list[tu
     ]
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("seed", seeds(3))
 def test_a_replay_says_what_the_watch_says_of_the_same_fixes(seed: int, tmp_path: Path) -> None:
     chance = Random(seed)
     truck = Truck(PATH, noise_m=8.0, every_s=20.0, seed=seed).drive(2_000, 8_000).leave(8_000, 35, chance.uniform(300, 1500))

@@ -76,8 +76,8 @@ def _lap(name: str, points: list[XY], stands: tuple[Stand, ...], plane: Plane) -
         turn = _retraced(line)
         if turn is None or turn < line.length * 0.3:
             return Lap(name, "one-way", line, None, stands)
-        # It came back over its own road, only not the whole way.
-        return Lap(name, "out-and-back", line.part(0, turn), line.part(turn, line.length), stands)
+        # It came back over its own road, only not the whole way: of that way no more is known than the road.
+        return Lap(name, "out-and-back", line.part(0, _at_stand(line, turn, stands, plane)), None, stands)
     turn = _retraced(line)
     if turn is not None:
         turn = _at_stand(line, turn, stands, plane)
