@@ -459,6 +459,7 @@ def test_a_suspicion_is_shown_as_one_with_its_positions_and_nobody_is_warned(boa
 
 
 def test_what_devices_say_stands_beside_what_we_find(board: Desk) -> None:
+    assert "its terminal says: Off its route; we do not" in board.signed_in(COORDINATOR).get("/").text
     page = board.signed_in(COORDINATOR).get("/vehicles/浙C20718").text
     assert "The terminal says: Off its route, since 14:02" in page
     assert "we do not (at most 42 m off the line)" in page

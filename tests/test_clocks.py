@@ -20,6 +20,7 @@ from checkpoint.store import Store
 from checkpoint.web import access
 from checkpoint.web.access import COORDINATOR
 from checkpoint.web.app import create_app
+from checkpoint.web.sources import sources_of
 from tests.ground import T0, Still
 from tests.witness import fact
 
@@ -211,3 +212,15 @@ def test_a_declaration_that_cannot_be_is_refused_in_words(house: House, desk: Te
 
 def test_a_device_that_nobody_knows_has_no_page(desk: TestClient) -> None:
     assert desk.get("/stations/declared/nobody").status_code == 404
+
+
+def test_a_terminal_that_lives_without_a_position_is_said_to_live(house: House, desk: TestClient) -> None:
+    house.intake.record(fact("bound-t", T0, DeviceBound(device="terminal-139", vehicle=PLATE, since=T0 - HOUR), station=""))
+    house.store.registry.enrol_terminal("terminal-139", PLATE, T0 + HOUR)
+    house.send(device="terminal-139")
+    house.clock.forward(minutes=40)
+    house.store.registry.terminals_heard({"terminal-139": house.clock()}, {})
+    own: Any = desk.app
+    (source,) = [s for s in sources_of(own.state.house, PLATE) if s.device == "terminal-139"]
+    assert source.heard_at == house.clock()
+    assert source.is_blind

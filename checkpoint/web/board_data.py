@@ -17,6 +17,7 @@ from checkpoint.core.journey import View, WarningState
 from checkpoint.core.loop import Leg, Loop
 from checkpoint.core.rules import FOR_DRIVER, ahead, must_be_answered
 from checkpoint.core.rules.ahead import behind, place_on_line
+from checkpoint.core.rules.terminal import beside
 from checkpoint.core.verdict import Finding, Judgement
 
 State = Literal["off-loop", "silent", "unknown", "resting", "at-station", "standing", "driving", "not-started"]
@@ -50,6 +51,7 @@ class Truck(msgspec.Struct, frozen=True, kw_only=True):
 
     `open_count` counts open warnings, `unanswered_count` those that nobody took; `suspected` names what is found but not
     yet confirmed, and so not warned of. `behind_s` is how far behind the plan it is likely to reach the end of its leg.
+    `contradicted` are the alarms that its own terminal holds and that we do not find.
     """
 
     vehicle: str
@@ -73,6 +75,7 @@ class Truck(msgspec.Struct, frozen=True, kw_only=True):
     kinds: tuple[str, ...]
     suspected: tuple[str, ...]
     behind_s: int | None = None
+    contradicted: tuple[str, ...] = ()
 
 
 class WarningRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -151,6 +154,7 @@ def truck(view: View, judgement: Judgement, now: datetime) -> Truck:
         kinds=tuple(dict.fromkeys(w.raised.finding for w in sorted(opened, key=urgency))),
         suspected=tuple(dict.fromkeys(f.kind for f in judgement.findings if not f.confirmed and f.until is None)),
         behind_s=int(late.total_seconds()) if late is not None else None,
+        contradicted=tuple(b.alarm.name for b in beside(view, judgement.findings) if b.agrees is False and b.alarm.until is None),
     )
 
 

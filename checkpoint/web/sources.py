@@ -13,6 +13,7 @@ from typing import NamedTuple
 from checkpoint.bindings import Binding, book_of
 from checkpoint.core import geo
 from checkpoint.core.facts import DeviceBound
+from checkpoint.core.fixes import is_terminal
 from checkpoint.core.loop import Loop
 from checkpoint.store import StrangeDevice
 from checkpoint.store.registry import Tracker
@@ -27,7 +28,8 @@ NEAR_M = 100_000.0
 
 
 class Source(NamedTuple):
-    """A device of a truck. `binding` is the one that counts now, or the last that did; `placed_at` its last position."""
+    """A device of a truck. `binding` is the one that counts now, or the last that did; `placed_at` its last position,
+    `lived_at` the last sign of life of a truck's own terminal, which speaks without a position too."""
 
     device: str
     is_phone: bool
@@ -35,11 +37,13 @@ class Source(NamedTuple):
     is_bound: bool
     tracker: Tracker | None
     placed_at: datetime | None
+    lived_at: datetime | None = None
 
     @property
     def heard_at(self) -> datetime | None:
         """When it was last heard, with a position or without."""
-        seen = [at for at in (self.placed_at, self.tracker.seen_at if self.tracker else None) if at is not None]
+        told = (self.placed_at, self.lived_at, self.tracker.seen_at if self.tracker else None)
+        seen = [at for at in told if at is not None]
         return max(seen, default=None)
 
     @property
@@ -70,9 +74,15 @@ def sources_of(house: House, vehicle: str) -> list[Source]:
                 is_bound=is_bound,
                 tracker=house.store.registry.tracker(device),
                 placed_at=placed.get(device),
+                lived_at=_lived(house, device),
             )
         )
     return sorted(found, key=lambda source: (not source.is_bound, source.device))
+
+
+def _lived(house: House, device: str) -> datetime | None:
+    terminal = house.store.registry.terminal(device) if is_terminal(device) else None
+    return terminal.heard_at if terminal is not None else None
 
 
 class Place(NamedTuple):
