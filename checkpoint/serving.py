@@ -168,7 +168,8 @@ def room_for(connections: int) -> None:
     wanted = connections + OTHER_FILES
     if soft != resource.RLIM_INFINITY and soft < wanted:
         wanted = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+        with suppress(OSError):  # a supervisor may forbid it: it has set what it wants us to have
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def serve(config: Config, begun: Callable[[str], None], sockets: Sequence[socket.socket] = ()) -> int:

@@ -231,7 +231,7 @@ def test_it_is_told_how_often_to_report_and_its_answer_is_written_down(tmp_path:
         again, _ = let_in(desk.port, code)
         with pytest.raises(TimeoutError):
             again.hear(0.3)
-        assert "interval 15 s" in desk.see()
+        assert "a position every 15 s" in desk.see()
 
 
 def test_what_it_does_not_support_is_shown_and_not_sent_again_until_somebody_asks(tmp_path: Path) -> None:

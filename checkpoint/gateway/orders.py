@@ -48,9 +48,9 @@ def number_of(name: str) -> int:
 
 
 def parameters_of(interval_s: int) -> tuple[str, Mapping[int, int | str]]:
-    """How often to report, by name, and as the standard numbers it: at fixed times, and a heartbeat when there is nothing."""
-    name = f"heartbeat {HEARTBEAT_S} s, interval {interval_s} s"
-    return name, {HEARTBEAT: HEARTBEAT_S, STRATEGY: 0, INTERVAL: interval_s}
+    """How often to report, in two numbers of seconds (heartbeat, position), and as the standard has it: at fixed times, and a
+    heartbeat when there is nothing."""
+    return f"{HEARTBEAT_S} {interval_s}", {HEARTBEAT: HEARTBEAT_S, STRATEGY: 0, INTERVAL: interval_s}
 
 
 class Lines:

@@ -157,9 +157,10 @@ class TerminalsShelf(Shelf):
     def terminal_knocked(self, device: str, why: str, said: str, times: int) -> None:
         """A number that nobody enrolled. The newest are remembered, a bounded number of them."""
         now = self._micros()
-        values: dict[str, Any] = {"why": why, "said": said, "last_at": now}
-        insert = TerminalKnocks.insert(device=device, first_at=now, times=times, **values)
-        update = values | {"times": TerminalKnocks.times + times}
+        insert = TerminalKnocks.insert(device=device, why=why, said=said, times=times, first_at=now, last_at=now)
+        update: dict[str, Any] = {"why": why, "times": TerminalKnocks.times + times, "last_at": now}
+        if said:  # what it says it is stands until it says something else
+            update["said"] = said
 
         def work() -> None:
             insert.on_conflict(conflict_target=[TerminalKnocks.device], update=update).execute(self._db)
