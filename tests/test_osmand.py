@@ -23,13 +23,6 @@ RECEIVED = datetime(2026, 5, 3, 2, 0, tzinfo=UTC)
 FORM = "application/x-www-form-urlencoded; charset=UTF-8"
 
 
-# Where the message itself says something else than another tracker made of it: the message wins.
-DIFFERS: dict[str, dict[str, Any]] = {
-    # "mock": true, says the phone: the position is simulated, and must not pass for a real one.
-    "traccar-osmand-L22": {"valid": False},
-}
-
-
 def captured() -> list[Any]:
     if not VECTORS.is_file():
         return [pytest.param(None, marks=pytest.mark.skip(reason="the captured messages are not here"))]
@@ -38,7 +31,7 @@ def captured() -> list[Any]:
 
 @pytest.mark.parametrize("case", captured())
 def test_captured_messages_are_read_as_expected(case: dict[str, Any]) -> None:
-    sent, expected, differs = case["input"], case["expected"], DIFFERS.get(case["name"], {})
+    sent, expected = case["input"], case["expected"]
     message = decode(
         sent["method"],
         sent["url"].partition("?")[2],
@@ -59,7 +52,7 @@ def test_captured_messages_are_read_as_expected(case: dict[str, Any]) -> None:
         assert fix.fixed_at == RECEIVED
     else:
         assert fix.fixed_at == datetime.fromisoformat(place["time"])
-    assert fix.valid is differs.get("valid", place.get("valid", True))
+    assert fix.valid is place.get("valid", True)
     # What a tracker stores as 0 for want of a value is None here.
     assert (fix.speed_kmh or 0.0) == pytest.approx(place.get("speed_knots", 0.0) * 1.852)
     assert (fix.course_deg or 0.0) == pytest.approx(place.get("course", 0.0))
@@ -174,7 +167,7 @@ def test_an_alarm_comes_with_or_without_a_place() -> None:
 def test_a_position_the_phone_calls_simulated_is_kept_and_not_believed() -> None:
     body = json.dumps({"device_id": "7", "location": DOCUMENT["location"] | {"mock": True}}).encode()  # type: ignore[operator]
     (fix,) = decode("POST", "", "application/json", body, RECEIVED).fixes
-    assert (fix.lat, fix.valid, fix.alarms) == (30.27415, False, ("mocked",))
+    assert (fix.lat, fix.alarms, fix.stands_for_a_place) == (30.27415, ("mocked",), False)
 
 
 def test_an_alarm_of_the_apps_own_making_is_no_alarm_of_ours() -> None:

@@ -217,7 +217,7 @@ class Unknown(Watcher):
     def _episode(self, until: datetime | None) -> Episode:
         assert self._since is not None
         assert self._last is not None
-        accuracy = self._last.accuracy_m if self._last.valid else None
+        accuracy = self._last.accuracy_m if self._last.stands_for_a_place else None
         return Episode(
             kind="position-unknown",
             since=self._since,
@@ -229,5 +229,5 @@ class Unknown(Watcher):
 
 
 def _cited_unplaced(fix: Fix) -> Cited:
-    values: Values = {"lat": fix.lat, "lon": fix.lon, "accuracy_m": fix.accuracy_m, "valid": fix.valid}
+    values: Values = {"lat": fix.lat, "lon": fix.lon, "accuracy_m": fix.accuracy_m, "valid": fix.stands_for_a_place}
     return Cited(what="fix", at=fix.fixed_at, values=values)

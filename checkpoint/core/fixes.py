@@ -14,6 +14,8 @@ import msgspec
 from checkpoint.core.facts import Cited
 from checkpoint.core.loop import Leg
 
+MOCKED = "mocked"  # among the alarms: the phone's system says that another program made the position up
+
 
 class Fix(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """One position report, WGS-84. None means: the device did not say.
@@ -37,6 +39,11 @@ class Fix(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=Fals
     alarms: tuple[str, ...] = ()
     crossing: str = ""
     mended: str = ""
+
+    @property
+    def stands_for_a_place(self) -> bool:
+        """Whether the device itself stands behind its coordinates: neither invalid nor enciphered nor simulated."""
+        return self.valid and not self.encrypted and MOCKED not in self.alarms
 
 
 class Episode(msgspec.Struct, frozen=True, kw_only=True):

@@ -160,7 +160,7 @@ class Follower:
         self._said.placed(step)
 
     def _usable(self, fix: Fix) -> bool:
-        if not fix.valid or fix.encrypted or (fix.lat == 0 and fix.lon == 0):  # 0, 0 is what receivers say when they know nothing
+        if not fix.stands_for_a_place or (fix.lat == 0 and fix.lon == 0):  # 0, 0 is what receivers say when they know nothing
             return False
         if not (-90 < fix.lat < 90 and -180 <= fix.lon <= 180):
             return False

@@ -77,7 +77,7 @@ class Said(Watcher):
         if way not in ("enter", "leave"):
             return
         fence = next((f for f in ways.fences if f.station == station), None)
-        outside_m = fence.outside_m((fix.lon, fix.lat)) if fence is not None and fix.valid and not fix.encrypted else None
+        outside_m = fence.outside_m((fix.lon, fix.lat)) if fence is not None and fix.stands_for_a_place else None
         crossing = Crossing(
             station=station,
             entered=way == "enter",

@@ -23,7 +23,7 @@ from urllib.parse import parse_qsl
 
 import msgspec
 
-from checkpoint.core.fixes import Fix
+from checkpoint.core.fixes import MOCKED, Fix
 from checkpoint.decoders import phones
 
 KMH_PER_KNOT = 1.852
@@ -31,7 +31,7 @@ KMH_PER_MS = 3.6
 MAX_DEVICE_CHARS = 100
 SOS = "sos"
 # What a fix says of itself, by whether the driver calls for help and whether the phone calls the position simulated.
-_ALARMS = {(False, False): (), (True, False): (SOS,), (False, True): ("mocked",), (True, True): (SOS, "mocked")}
+_ALARMS = {(False, False): (), (True, False): (SOS,), (False, True): (MOCKED,), (True, True): (SOS, MOCKED)}
 MAX_PARAMETERS = 200
 
 
@@ -43,9 +43,9 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
     """What a request said.
 
     `heartbeat` is set when there was no place in it; `at` is the device's own time then (None: it gave none). `alarm` is the
-    device's word for it (`sos`), also among the fix's alarms. A position that the phone's system calls simulated is `mocked`: it
-    is kept as one that the device itself calls invalid, with `mocked` among its alarms, so that it is seen and nothing is
-    judged by it. `trouble` is a catalogue key of why something in it gave no fix: `time`, `place`, `unreadable`.
+    device's word for it (`sos`), also among the fix's alarms. A position that the phone's system calls simulated is `mocked`,
+    also among the fix's alarms: it is kept and seen, and no place is judged by it. `trouble` is a catalogue key of why
+    something in it gave no fix: `time`, `place`, `unreadable`.
     """
 
     device: str
@@ -170,7 +170,6 @@ def _location(device: str, said: Mapping[str, Any], received_at: datetime) -> Me
         speed_kmh=phones.speed_kmh(coords.get("speed"), KMH_PER_MS),
         course_deg=phones.course_deg(coords.get("heading")),
         altitude_m=phones.number(coords.get("altitude")),
-        valid=not mocked,
         alarms=_ALARMS[alarm == SOS, mocked],
     )
     return msgspec.structs.replace(rest, fixes=(fix,))

@@ -184,7 +184,7 @@ def overruled(journey: Journey | None) -> frozenset[str]:
 
 def thinned(fixes: Sequence[Fix], most: int = MOST_TRACK_POINTS) -> list[LonLat]:
     """A track as places to draw, evenly thinned, its last place always among them. Invalid fixes are left out."""
-    places = [(fix.lon, fix.lat) for fix in fixes if fix.valid]
+    places = [(fix.lon, fix.lat) for fix in fixes if fix.stands_for_a_place]
     step = max(-(-len(places) // most), 1)
     drawn = places[::step]
     if places and drawn[-1] != places[-1]:

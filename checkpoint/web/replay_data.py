@@ -85,7 +85,7 @@ def _rhythm(reading: TrackReading) -> timedelta:
 
 def _state(reading: TrackReading, fix: Fix) -> State:
     """What is only suspected, or unknown, at the newest fix. What turned out to be so is put over it afterwards."""
-    if not fix.valid or fix.encrypted or reading.placed is None or reading.placed.fixed_at != fix.fixed_at:
+    if not fix.stands_for_a_place or reading.placed is None or reading.placed.fixed_at != fix.fixed_at:
         return "unknown"
     open_now = {e.kind for e in reading.episodes if e.until is None and e.confirmed_at is None}
     return "suspected" if open_now & {"off-loop", "wrong-way"} else "on"
