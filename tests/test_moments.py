@@ -41,6 +41,13 @@ def test_each_position_shows_what_all_together_say() -> None:
     assert found[-1].share == pytest.approx(25_000 / END_M, abs=0.02)
 
 
+def test_what_was_known_then_is_a_suspicion_first_and_confirmed_later() -> None:
+    found = frames(SAME_ROAD, came(a_truck().fixes))
+    out = [f.then for f in found if f.state == "off"]
+    assert out[0] == "suspected"
+    assert out[-1] == "off"
+
+
 def _runs(states: Sequence[str]) -> list[tuple[str, int]]:
     runs: list[tuple[str, int]] = []
     for state in states:
@@ -200,12 +207,12 @@ def _tab_shift(page: Page, name: str) -> None:
 
 
 @pytest.mark.browser
-@pytest.mark.parametrize(("lang", "width"), [("zh", 1280), ("en", 380)])
-def test_it_has_no_barrier_and_fits_its_screen(page: Page, lang: str, width: int) -> None:
+@pytest.mark.parametrize(("path", "lang", "width"), [("replay", "zh", 1280), ("replay", "en", 380), ("import", "zh", 380)])
+def test_it_has_no_barrier_and_fits_its_screen(page: Page, path: str, lang: str, width: int) -> None:
     troubles = _troubles(page)
     page.set_viewport_size({"width": width, "height": 900})
-    page.goto(f"/vehicles/{PLATE}/replay?lang={lang}")
-    expect(page.locator("#player")).to_be_visible()
+    page.goto(f"/vehicles/{PLATE}/{path}?lang={lang}")
+    expect(page.locator("#player" if path == "replay" else "#file")).to_be_visible()
     page.evaluate(AXE.read_text(encoding="utf-8"))
     found = page.evaluate("axe.run({runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa']})")
     assert [(v["id"], [n["html"][:160] for n in v["nodes"]]) for v in found["violations"]] == []

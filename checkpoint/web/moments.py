@@ -166,7 +166,8 @@ async def data(request: Request) -> Response:
 
 
 def _row(frame: Frame, devices: list[str], stations: list[str], heights: Heights | None) -> list[Any]:
-    """A frame as a row: when, when known, where, its state, after a gap, leg, percent, height, station, device, speed."""
+    """A frame as a row: when, when known, where, its state, after a gap, leg, percent, height, station, device, speed, and
+    the state that was known then."""
     leg = LEGS.index(frame.leg) if frame.leg is not None else None
     height = heights.y(frame.leg, frame.share, frame.station) if heights and frame.leg and frame.share is not None else None
     return [
@@ -182,6 +183,7 @@ def _row(frame: Frame, devices: list[str], stations: list[str], heights: Heights
         stations.index(frame.station) if frame.station else None,
         devices.index(frame.fix.device),
         round(frame.fix.speed_kmh) if frame.fix.speed_kmh is not None else None,
+        STATES.index(frame.then),
     ]
 
 

@@ -22,16 +22,19 @@ from checkpoint.store.positions import Arrived
 
 State = Literal["on", "off", "suspected", "wrong-way", "unknown"]
 MOST_FRAMES = 2500
+_DEPARTURES: dict[str, State] = {"off-loop": "off", "wrong-way": "wrong-way"}
 _GAP = timedelta(minutes=2)
 _GAP_INTERVALS = 3.0
 
 
 class Frame(NamedTuple):
-    """One position: what it showed, whether a gap lies before it, where on the ladder's leg the truck was."""
+    """One position: what it shows by all that is known now, what it showed when it was the newest, whether a gap lies before it,
+    where on the ladder's leg the truck was."""
 
     fix: Fix
     received_at: datetime
     state: State
+    then: State
     after_gap: bool
     leg: Leg | None
     share: float | None
@@ -64,7 +67,7 @@ class Verdict(NamedTuple):
 def frames(loop: Loop | None, arrived: Sequence[Arrived]) -> list[Frame]:
     """Every position in the order of time, read as the watch reads them: each with what was shown up to it."""
     if loop is None:
-        return [Frame(a.fix, a.received_at, "unknown", False, None, None, "") for a in arrived]
+        return [Frame(a.fix, a.received_at, "unknown", "unknown", False, None, None, "") for a in arrived]
     track = Track(loop)
     found: list[Frame] = []
     before: Fix | None = None
@@ -74,7 +77,8 @@ def frames(loop: Loop | None, arrived: Sequence[Arrived]) -> list[Frame]:
         gap = before is not None and each.fix.fixed_at - before.fixed_at > max(_GAP, _GAP_INTERVALS * _rhythm(reading))
         leg, along = reading.leg, reading.along_m
         share = along / loop.paths[leg].length_m if leg is not None and along is not None else None
-        found.append(Frame(each.fix, each.received_at, _state(reading, each.fix), gap, leg, share, reading.station))
+        then = _state(reading, each.fix)
+        found.append(Frame(each.fix, each.received_at, then, then, gap, leg, share, reading.station))
         before = each.fix
     return _as_known_now(found, track.reading())
 
@@ -84,26 +88,29 @@ def _rhythm(reading: TrackReading) -> timedelta:
 
 
 def _state(reading: TrackReading, fix: Fix) -> State:
-    """What is only suspected, or unknown, at the newest fix. What turned out to be so is put over it afterwards."""
+    """What the newest fix shows, by what is known up to it."""
     if not fix.stands_for_a_place or reading.placed is None or reading.placed.fixed_at != fix.fixed_at:
         return "unknown"
-    open_now = {e.kind for e in reading.episodes if e.until is None and e.confirmed_at is None}
-    return "suspected" if open_now & {"off-loop", "wrong-way"} else "on"
+    under_way = {e.kind: e for e in reading.episodes if e.until is None and e.kind in _DEPARTURES}
+    if not under_way:
+        return "on"
+    confirmed = [kind for kind, e in under_way.items() if e.confirmed_at is not None]
+    return _DEPARTURES[confirmed[0]] if confirmed else "suspected"
 
 
 def _as_known_now(found: list[Frame], reading: TrackReading) -> list[Frame]:
     """The frames with what all positions together show: an excursion is one from its first position on."""
     spans: list[tuple[datetime, datetime | None, State]] = [
-        (e.since, e.until, "wrong-way" if e.kind == "wrong-way" else "off")
-        for e in reading.episodes
-        if e.kind in ("off-loop", "wrong-way") and e.confirmed_at is not None
+        (e.since, e.until, _DEPARTURES[e.kind]) for e in reading.episodes if e.kind in _DEPARTURES and e.confirmed_at is not None
     ]
     spans.sort(key=lambda span: span[0])
     known = []
     for frame in found:
         at = frame.fix.fixed_at
         state = next((s for since, until, s in spans if since <= at and (until is None or at < until)), None)
-        known.append(frame._replace(state=state) if state is not None and frame.state != "unknown" else frame)
+        if frame.then != "unknown":
+            frame = frame._replace(state=state or ("suspected" if frame.then == "suspected" else "on"))
+        known.append(frame)
     return known
 
 

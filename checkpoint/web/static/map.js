@@ -66,7 +66,7 @@ function style(plan, c, lat) {
   };
 }
 
-/** Draw the chart in an element that names its plan, unless the plan is at hand; resolves to `{show(trucks)}` once it is drawn, to null without WebGL. */
+/** Draw the chart in an element that names its plan, unless the plan is at hand; resolves to `{show(trucks), keepInSight(place)}` once it is drawn, to null without WebGL. */
 export async function chart(element, given = null) {
   if (!document.createElement("canvas").getContext("webgl2")) return null;
   const plan = given ?? (await (await fetch(element.dataset.plan)).json());
@@ -139,5 +139,10 @@ export async function chart(element, given = null) {
     }
   }
 
-  return { show };
+  /** Move the picture only when the place has left it. */
+  function keepInSight(at) {
+    if (!map.getBounds().contains(at)) map.jumpTo({ center: at });
+  }
+
+  return { show, keepInSight };
 }

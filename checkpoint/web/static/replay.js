@@ -2,7 +2,7 @@
 // the ladder show is said in words beside them. Nothing is made up between two positions: in a gap the truck stays where it was
 // last seen, and that it is a gap is said.
 
-const FRAME = { at: 0, known: 1, lon: 2, lat: 3, state: 4, gap: 5, leg: 6, percent: 7, height: 8, station: 9, device: 10, speed: 11 };
+const FRAME = { at: 0, known: 1, lon: 2, lat: 3, state: 4, gap: 5, leg: 6, percent: 7, height: 8, station: 9, device: 10, speed: 11, then: 12 };
 const SVG = "http://www.w3.org/2000/svg";
 const player = document.getElementById("player");
 const slider = document.getElementById("when");
@@ -103,7 +103,7 @@ function show() {
   const i = frameAt(at);
   const frame = i >= 0 ? frames[i] : null;
   const gap = frame && inGap(i, at);
-  const state = frame ? told.order[frame[FRAME.state]] : "unknown";
+  const state = frame ? told.order[frame[then() ? FRAME.then : FRAME.state]] : "unknown";
   const shown = gap ? "gap" : state;
   byId("m-state").parentElement.className = `now-state is-${shown}`;
   put("m-state", frame ? (gap ? fill("gap", { time: time(frame[FRAME.at]), span: span(at - frame[FRAME.at]) }) : told.states[state]) : told.words["no-position"]);
@@ -117,6 +117,7 @@ function show() {
   const [x, y] = frame ? projected(frame[FRAME.lon], frame[FRAME.lat]) : [null, null];
   mark(onStill, x, y, shown);
   map?.show(frame ? [{ plate: told.plate, state: gap ? "silent" : "driving", said: byId("m-state").textContent, colour: worst(at), at: [frame[FRAME.lon], frame[FRAME.lat]] }] : []);
+  if (frame) map?.keepInSight([frame[FRAME.lon], frame[FRAME.lat]]);
 }
 
 function place(frame) {
