@@ -45,6 +45,8 @@ class Passing(Watcher):
     def _look_ahead(self, loop: Loop, along_m: float) -> None:
         self._next_m, self._next = inf, ""
         assert self._leg is not None
+        if not any(self._leg in station.required_on for station in loop.stations):
+            return  # where the stations lie along a line is dear to find out
         for stop in loop.stops[self._leg]:
             if stop.along_m > along_m and self._leg in stop.station.required_on:
                 self._next_m, self._next = stop.along_m + _BEYOND_M, stop.station.id

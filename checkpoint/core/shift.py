@@ -26,7 +26,7 @@ from checkpoint.core.ways import Match, Ways
 _SPACING_M = 100.0  # samples nearer to each other than this say the same thing twice
 _MOST = 48  # samples kept; when there are more every second one goes, and they stand twice as far apart
 _ENOUGH = 12
-_AGAIN = 1.25  # a fit that failed is tried again with so many more samples: it is dear
+_AGAIN = 1.5  # a fit that failed is tried again with so many more samples: it is dear
 _AGAINST = 5
 _LONG_ENOUGH_M = 3_000.0
 _BESIDE_M = 60.0  # nearer to the line than this on the whole there is nothing to explain
@@ -179,6 +179,10 @@ def _fit(samples: tuple[_Sample, ...], ways: Ways) -> _Fit | None:
             return gcj
     middle = sorted(lefts)[len(lefts) // 2]
     found = _least_squares(samples, lefts)
+    # A road beside the line would show one distance on all its directions: the shift must explain them far better.
+    beside = _rms(_best(left - middle for left in lefts))
+    if found is None or beside < _rms(_best(left - _across(s.match, found) for s, left in zip(samples, lefts, strict=True))):
+        return None
     for _ in range(3):
         if found is None or not _worth_trying(samples, found):
             return None
@@ -191,9 +195,7 @@ def _fit(samples: tuple[_Sample, ...], ways: Ways) -> _Fit | None:
     if not _LEAST_M <= hypot(found.east_m, found.north_m) <= _MOST_M:
         return None
     matches = _matched(samples, found, ways)
-    # A road beside the line would show one distance on all its directions: the shift must explain them far better.
-    beside, shifted = _rms(_best(left - middle for left in lefts)), _rms(_best(m.off_m for m in matches))
-    return found if _explained(samples, matches) and shifted <= 0.33 * beside else None
+    return found if _explained(samples, matches) and _rms(_best(m.off_m for m in matches)) <= 0.33 * beside else None
 
 
 def _worth_trying(samples: tuple[_Sample, ...], fit: _Fit) -> bool:
