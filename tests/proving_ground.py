@@ -205,6 +205,11 @@ class Tally:
     single: int = 0
     published: int = 0
 
+    def add(self, other: Tally) -> None:
+        self.km, self.drives, self.floor_km = self.km + other.km, self.drives + other.drives, self.floor_km + other.floor_km
+        self.said.update(other.said)
+        self.single, self.published = self.single + other.single, self.published + other.published
+
     def per_100_km(self, kind: str) -> float:
         return self.said[kind] / self.km * 100
 

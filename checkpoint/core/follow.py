@@ -356,7 +356,9 @@ class Follower:
         self._undecided, self._base, self._votes, self._elsewhere = True, {}, (None, 0), 0
 
     def _decide(self, step: Step, found: dict[Leg, Match], course: float | None, turning: bool) -> None:
-        """While the leg is open: each step may vote for one, and two votes in a row settle it."""
+        """While the leg is open: each step may vote for one, and two votes in a row settle it. Poor fixes say nothing."""
+        if step.accuracy_m > _VOTES_M:
+            return
         if turning or not self._base:
             self._base = {leg: match.along_m for leg, match in found.items()}
             return
@@ -368,7 +370,7 @@ class Follower:
             self._leg, self._undecided, self._votes, self._base = vote, False, (None, 0), {}
 
     def _vote(self, step: Step, found: dict[Leg, Match], course: float | None) -> Leg | None:
-        if step.moved_m < 20 or step.leaped or step.accuracy_m > _VOTES_M:
+        if step.moved_m < 20 or step.leaped:
             return None
         if min(match.off_m for match in found.values()) > 1_500:
             return None
