@@ -340,6 +340,20 @@ def test_a_message_in_fragments_is_acknowledged_as_a_whole_each_fragment_by_its_
         assert terminal.answer_to(first + 1).body[4] == 0, "one that comes again is known"
 
 
+def test_fragments_that_only_carry_the_serials_of_others_are_kept_before_they_are_acknowledged(lone: Store, clock: Still) -> None:
+    enrol(lone)
+    with gateway(lone, clock) as g:
+        terminal, _ = let_in(g.tally.port)
+        first = terminal.serial
+        for begin in (0, 10_000):
+            terminal.serial = first  # it was started anew, and counts from the beginning
+            frames = terminal.frames(*told(*range(begin, begin + 400, 10)))
+            assert len(frames) == 2
+            terminal.raw(b"".join(frames))
+            assert [terminal.answer_to(first + part).body[4] for part in range(2)] == [0, 0]
+    assert len(seconds(lone)) == 80
+
+
 def test_a_fragment_that_does_not_come_is_asked_for_a_few_times(lone: Store, clock: Still) -> None:
     enrol(lone)
     with gateway(lone, clock, limits=Limits(sweep_s=0.02, ask_s=5, asks=2)) as g:

@@ -54,7 +54,7 @@ class Session:
         self._bad = self._bytes_unread = self._guesses = self._unproved = 0
         self._registrations = 0
         self._peer = Peer("2013", bytes(6))
-        self._whole: deque[tuple[int, int, int]] = deque(maxlen=_REMEMBERED)
+        self._whole: deque[tuple[tuple[int, int, int], tuple[int, ...]]] = deque(maxlen=_REMEMBERED)
         self._asked: dict[tuple[int, int], int] = {}
         self._waiting: list[tuple[Message, Piece]] = []
         self._ordering: Ordering | None = None
@@ -159,7 +159,8 @@ class Session:
             self._refuse_unproved(message)
             return None
         key = (message.msg_id, (message.serial - message.number + 1) & 0xFFFF, message.total)
-        if key in self._whole:
+        # A serial alone names no message: a terminal that was started anew counts from the beginning.
+        if any(each == key and marks[message.number - 1] == hash(message.body) for each, marks in self._whole):
             self._answer(message, platform.DONE)
             return None
         whole = self._assembler.add(message, self._gateway.now())
@@ -287,7 +288,7 @@ class Session:
             return
         for message, _ in waiting:
             if message.fragments > 1:
-                self._whole.append((message.msg_id, message.serial, message.fragments))
+                self._whole.append(((message.msg_id, message.serial, message.fragments), message.marks))
             self._gateway.tally.acknowledged += 1
             self._answer(message, platform.DONE)
 

@@ -66,8 +66,16 @@ class Assembler:
         run.parts[message.number] = message.body
         if len(run.parts) == run.total:
             del self._runs[key]
-            body = b"".join(run.parts[number] for number in range(1, run.total + 1))
-            return msgspec.structs.replace(message, serial=first_serial, body=body, total=1, number=1, fragments=run.total)
+            parts = [run.parts[number] for number in range(1, run.total + 1)]
+            return msgspec.structs.replace(
+                message,
+                serial=first_serial,
+                body=b"".join(parts),
+                total=1,
+                number=1,
+                fragments=run.total,
+                marks=tuple(map(hash, parts)),
+            )
         while len(self._runs) > self._most_runs or self.held > self._most_bytes:
             self._drop(next(iter(self._runs)))
         return None

@@ -31,7 +31,8 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
     """One message of a terminal, or one fragment of it (`total` above 1; `number` from 1).
 
     `phone` is the terminal's identity: the digits without the zeros that fill the field up. `encryption` is not 0 when the
-    body is enciphered. `fragments` is how many a message was put together from.
+    body is enciphered. `fragments` is how many a message was put together from, `marks` tells each of them from another with its
+    number, in this process.
     """
 
     msg_id: int
@@ -44,6 +45,7 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
     number: int = 1
     encryption: int = 0
     fragments: int = 1
+    marks: tuple[int, ...] = ()
 
     @property
     def fragment(self) -> bool:
