@@ -13,7 +13,8 @@ from datetime import timedelta
 from typing import Any, NamedTuple
 
 from checkpoint.core.facts import Loaded
-from checkpoint.web.access import CARRIER, COORDINATOR, LABORATORY, digest
+from checkpoint.web.access import CARRIER, COORDINATOR, LABORATORY, Caller, digest
+from checkpoint.web.devices import new_tracker
 from tests.ground import LOOP, T0, document
 from tests.matrix_world import BROWSERS, FOREIGN, OWN, PROGRAMS, PUBLIC_KEY, World, factor_stands, session_stands
 
@@ -84,6 +85,15 @@ def _witnessed(world: World, role: str, owner: str) -> dict[str, Any]:
     return {"content": own.batch((what, f"k-{world.number()}"), witness=witness, station=station)}
 
 
+def _as_tracker(world: World, role: str, owner: str) -> dict[str, Any]:
+    device, found = new_tracker(world.house, world.plate(), Caller(role=COORDINATOR, by="x"))
+    return {"json": {"_type": "lwt"}, "auth": (device, found.key)}
+
+
+def _released(world: World, role: str, owner: str) -> dict[str, Any]:
+    return {"json": {"device": new_tracker(world.house, world.plate(), Caller(role=COORDINATOR, by="x"))[0]}}
+
+
 def _next_key(world: World, role: str, owner: str) -> dict[str, Any]:
     own = world.machine(OWN).enrolment
     hashed = digest(own.bearer)
@@ -101,7 +111,7 @@ CASES: dict[tuple[str, str], Case] = {
     ("POST", "/api/v1/kiosk/key"): made(_next_key),
     ("GET", "/api/v1/positions/osmand"): plain(),
     ("POST", "/api/v1/positions/osmand"): plain(),
-    ("POST", "/api/v1/positions/owntracks"): plain(json={"_type": "lwt"}),
+    ("POST", "/api/v1/positions/owntracks"): made(_as_tracker),
     # coming in
     ("POST", "/sign-in"): plain(data={}),
     ("POST", "/sign-out"): plain(),
@@ -195,7 +205,7 @@ CASES: dict[tuple[str, str], Case] = {
     ("GET", "/stations/declared/{device:path}"): one("tracker"),
     ("POST", "/stations/declared/{device:path}"): one("tracker", data={"datum": "WGS-84", "minutes": "0"}),
     ("POST", "/api/v1/devices"): plain(json={"device": "860124", "vehicle": "浙C12345"}),
-    ("POST", "/api/v1/devices/release"): plain(json={"device": "nobody"}),
+    ("POST", "/api/v1/devices/release"): made(_released),
     ("POST", "/api/v1/kiosks"): plain(json={"station": "panqiao"}),
     ("POST", "/api/v1/staff"): plain(json={"name": "林夏", "pin": "2468"}),
     # laboratories
