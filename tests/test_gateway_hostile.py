@@ -145,6 +145,26 @@ def test_an_address_has_few_places_for_strangers_and_none_is_taken_from_terminal
         assert Terminal(g.tally.port).register()[0] == 0
 
 
+def test_an_address_that_comes_and_goes_ever_faster_is_held_to_a_pace(store: Store, clock: Still) -> None:
+    limits = Limits(sweep_s=0.05, pace=(0.001, 5.0))
+    with gateway(store, clock, limits=limits, trusted=lambda _: False) as g:
+        terminal, _ = let_in(g.tally.port)
+        for _ in range(4):
+            Terminal(g.tally.port).cut()
+        assert Terminal(g.tally.port).is_cut()
+        assert terminal.tell(0) == 0
+
+
+def test_what_has_no_place_among_what_is_set_aside_is_refused_and_not_sent_for_ever(store: Store, clock: Still) -> None:
+    ahead = [clock().timestamp() - T0.timestamp() + 86_400 + n for n in range(5_010)]
+    with gateway(store, clock) as g:
+        terminal, _ = let_in(g.tally.port)
+        for at in range(0, 5_000, 500):
+            assert terminal.tell(*ahead[at : at + 500]) == 0
+        assert terminal.tell(*ahead[5_000:]) == 1
+        assert terminal.tell(0) == 0
+
+
 def test_when_all_places_are_taken_the_stranger_that_waited_longest_gives_way(store: Store, clock: Still) -> None:
     with gateway(store, clock, limits=Limits(sweep_s=0.05, most=4, strangers=3)) as g:
         terminal, code = let_in(g.tally.port)

@@ -1,8 +1,9 @@
 """What many terminals send, kept in shared commits.
 
 The law of this file: one batch is on its way to the disk at a time, and all that came meanwhile is the next. Each connection
-hands in one piece and waits for it before it reads on, so what waits is bounded by the number of connections. A piece is
-`True` when it is durable, with the calls for help in it; whatever else happens, its terminal hears nothing and sends it again.
+hands in one piece and waits for it before it reads on, so what waits is bounded by the number of connections. A piece is `KEPT`
+when it is durable, with the calls for help in it, and `NO_PLACE` when what was to be set aside of it has no place left;
+otherwise nothing can be said of it, its terminal hears nothing, and sends it again.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from contextlib import suppress
 from datetime import datetime
+from enum import Enum
 from typing import NamedTuple
 
 from checkpoint.core.fixes import Fix
@@ -23,6 +25,17 @@ from checkpoint.store import UNPROVED, StorageFailed, StorageFull, Store
 
 log = logging.getLogger(__name__)
 MOST_FIXES = 2_000
+
+
+class Kept(Enum):
+    """What became of a piece."""
+
+    KEPT = "kept"
+    NO_PLACE = "no place"
+    NOT_NOW = "not now"
+
+
+KEPT, NO_PLACE, NOT_NOW = Kept.KEPT, Kept.NO_PLACE, Kept.NOT_NOW
 
 
 class Unread(NamedTuple):
@@ -49,11 +62,11 @@ class Keeping:
     def __init__(self, store: Store, intake: Intake, now: Callable[[], datetime], thread: Executor) -> None:
         self._store, self._intake, self._now, self._thread = store, intake, now, thread
         self._calls = Calls(store, intake, now)
-        self._queue: asyncio.Queue[tuple[Piece, asyncio.Future[bool]]] = asyncio.Queue()
+        self._queue: asyncio.Queue[tuple[Piece, asyncio.Future[Kept]]] = asyncio.Queue()
 
-    async def take(self, piece: Piece) -> bool:
-        """Whether a piece is held."""
-        kept: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+    async def take(self, piece: Piece) -> Kept:
+        """What becomes of a piece."""
+        kept: asyncio.Future[Kept] = asyncio.get_running_loop().create_future()
         self._queue.put_nowait((piece, kept))
         return await kept
 
@@ -71,21 +84,21 @@ class Keeping:
             except Exception:
                 # We failed: said loudly; nobody in it is told that it is held.
                 log.exception("positions of terminals could not be kept")
-                held = [False] * len(group)
+                held = [NOT_NOW] * len(group)
             for (_, kept), well in zip(group, held, strict=True):
                 if not kept.done():
                     kept.set_result(well)
 
     # -- in the thread ----------------------------------------------------------------------------------------------------
 
-    def _keep(self, pieces: list[Piece]) -> list[bool]:
+    def _keep(self, pieces: list[Piece]) -> list[Kept]:
         proved, strange = [piece for piece in pieces if piece.proved], [piece for piece in pieces if not piece.proved]
         held = self._together(proved) if proved else {}
         if strange:
             held |= self._apart(strange)
         return [held[id(piece)] for piece in pieces]
 
-    def _together(self, pieces: list[Piece]) -> dict[int, bool]:
+    def _together(self, pieces: list[Piece]) -> dict[int, Kept]:
         """All in one commit. Where one has no room, each for itself: the others shall not wait for it."""
         try:
             taken = self._intake.take_fixes([fix for piece in pieces for fix in piece.fixes])
@@ -94,22 +107,22 @@ class Keeping:
             for piece in pieces:
                 with suppress(StorageFailed):
                     self._help(piece)
-            return {id(piece): False for piece in pieces}
+            return {id(piece): NOT_NOW for piece in pieces}
         except StorageFailed as error:
             log.warning("positions of terminals are not taken in: %s", error)
-            return {id(piece): False for piece in pieces}
+            return {id(piece): NOT_NOW for piece in pieces}
         if taken.refused and len(pieces) > 1:
             return {id(piece): well for piece in pieces for well in self._together([piece]).values()}
         if taken.refused:
             with suppress(StorageFailed):
                 self._help(pieces[0])
-            return {id(pieces[0]): False}
+            return {id(pieces[0]): NO_PLACE}
         return {id(piece): self._rest(piece) for piece in pieces}
 
-    def _rest(self, piece: Piece) -> bool:
+    def _rest(self, piece: Piece) -> Kept:
         """What belongs to a piece beside its fixes."""
         if not piece.unread and not any(fix.alarms for fix in piece.fixes):
-            return True
+            return KEPT
         try:
             self._help(piece)
             source = f"device:{piece.device}"
@@ -119,8 +132,8 @@ class Keeping:
                     self._store.set_aside(source, unread.raw, unread.why)
         except StorageFailed as error:
             log.warning("what terminals sent is not set aside: %s", error)
-            return False
-        return True
+            return NOT_NOW
+        return KEPT
 
     def _help(self, piece: Piece) -> None:
         if any(EMERGENCY in fix.alarms for fix in piece.fixes):
@@ -129,7 +142,7 @@ class Keeping:
             if unread.emergency:
                 self._calls.hear_without_place(piece.device, unread.raw)
 
-    def _apart(self, pieces: list[Piece]) -> dict[int, bool]:
+    def _apart(self, pieces: list[Piece]) -> dict[int, Kept]:
         """Of numbers that have not proved themselves: kept apart in one commit, as long as there is room for such, and never laid
         to a vehicle. Nobody is told that it is held."""
         try:
@@ -137,4 +150,4 @@ class Keeping:
             self._store.add_strangers([(fix, UNPROVED) for piece in pieces for fix in piece.fixes])
         except StorageFailed as error:
             log.warning("positions of strangers are not kept: %s", error)
-        return {id(piece): False for piece in pieces}
+        return {id(piece): NOT_NOW for piece in pieces}

@@ -12,7 +12,9 @@ class Limits:
     `prove_s`: to prove itself. `idle_s`: the shortest and the longest silence after which a terminal is taken for gone; between
     them it is three of its own longest pauses. `read_bytes` are read at once and then dealt with before more is read;
     `reply_bytes` of our answers may wait for a peer that does not take them. `bad_frames`: in a row; `garbage_bytes`: without a
-    message among them. `guesses`: wrong codes on one connection. `unproved`: messages of one that has not proved itself.
+    message among them. `guesses`: wrong codes on one connection. `unproved`: messages of one that has not proved itself;
+    `strange_a_second`: of such messages with positions, how many are kept apart. `pace`: connections of one address in a
+    second, and how many at once after a pause.
     `ask_s`: what is missing of a message in fragments is asked for after it, at most `asks` times. `answer_s`: how long an
     order waits for its answer; `sweep_s`, `note_s`, `orders_s`: how often connections are looked at, what is noted is written
     down, and orders are thought of.
@@ -29,6 +31,8 @@ class Limits:
     garbage_bytes: int = 16 * 1024
     guesses: int = 3
     unproved: int = 20
+    strange_a_second: float = 10.0
+    pace: tuple[float, float] = (20.0, 200.0)
     ask_s: float = 5.0
     asks: int = 3
     answer_s: float = 30.0

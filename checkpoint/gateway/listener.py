@@ -39,6 +39,29 @@ MOST_GUESSED = 10_000
 LONGEST_WAIT_S, FORGOTTEN_S = 30.0, 600.0
 
 
+class Bucket:
+    """So many a second, and so many at once after a pause."""
+
+    def __init__(self, a_second: float, at_once: float) -> None:
+        self._a_second, self._at_once = a_second, at_once
+        self._left, self._at = at_once, 0.0
+
+    def spend(self, now: float) -> bool:
+        """Take one, if there is one."""
+        self._left, self._at = self._now_left(now), now
+        if self._left < 1:
+            return False
+        self._left -= 1
+        return True
+
+    def is_full(self, now: float) -> bool:
+        """Whether nothing was taken for a while."""
+        return self._now_left(now) >= self._at_once
+
+    def _now_left(self, now: float) -> float:
+        return min(self._left + (now - self._at) * self._a_second, self._at_once)
+
+
 class Gateway:
     """Listens between `start` and `stop`. `looks`: the vehicles as the watch last saw them. `interval_s`: how often terminals are
     told to report (0: as they are set). `trusted`: of an address that stands for many, such as a tunnel's end."""
@@ -71,6 +94,8 @@ class Gateway:
         self._gone: dict[str, datetime] = {}
         self._heard: set[str] = set()
         self._guessed: dict[str, tuple[int, float]] = {}
+        self._strange = Bucket(self.limits.strange_a_second, self.limits.strange_a_second * 2)
+        self._paces: dict[str, Bucket] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stopping: asyncio.Event | None = None
@@ -169,7 +194,7 @@ class Gateway:
 
     def _admits(self, address: str) -> bool:
         """Whether there is room, or can be made."""
-        if address and self._strangers[address] >= self.limits.each:
+        if address and (self._strangers[address] >= self.limits.each or not self._paced(address)):
             return False
         if len(self._sessions) < self.limits.most and self._strangers.total() < self.limits.strangers:
             return True
@@ -179,6 +204,17 @@ class Gateway:
             return False
         stranger.close("connections")
         return True
+
+    def _paced(self, address: str) -> bool:
+        """Whether an address connects no more often than it may."""
+        now = asyncio.get_running_loop().time()
+        if len(self._paces) >= MOST_GUESSED:
+            busy = {each: bucket for each, bucket in self._paces.items() if not bucket.is_full(now)}
+            self._paces = busy if len(busy) < MOST_GUESSED else {}
+        bucket = self._paces.get(address)
+        if bucket is None:
+            bucket = self._paces[address] = Bucket(*self.limits.pace)
+        return bucket.spend(now)
 
     def _left(self, session: Session) -> None:
         self._sessions.pop(session, None)
@@ -208,6 +244,10 @@ class Gateway:
             before.close("taken-over")
         if self._store.signals.shared:
             self._store.signals.publish(CHANNEL, f"{self._name} here {device}")
+
+    def may_keep_strange(self) -> bool:
+        """Whether positions of one that has proved nothing are kept now: each costs a share of a commit."""
+        return self._strange.spend(asyncio.get_running_loop().time())
 
     def heard(self, device: str) -> None:
         """A terminal that has proved itself spoke."""

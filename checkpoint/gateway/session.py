@@ -20,7 +20,7 @@ import msgspec
 
 from checkpoint.decoders import jt808
 from checkpoint.decoders.jt808 import Edition, Location, Malformed, Message, Peer, platform
-from checkpoint.gateway.keeping import Piece, Unread
+from checkpoint.gateway.keeping import KEPT, NO_PLACE, Piece, Unread
 from checkpoint.gateway.ordering import Ordering
 from checkpoint.store import StorageFailed
 
@@ -269,11 +269,12 @@ class Session:
             self._waiting.append((message, piece))
             return
         self._gateway.tally.refused["unproved"] += 1
-        try:
-            await self._gateway.asked(self._gateway.admission.unproved, device)
-        except StorageFailed:
-            log.warning("a stranger is not written down")
-        await self._gateway.keeping.take(piece)
+        if self._gateway.may_keep_strange():
+            try:
+                await self._gateway.asked(self._gateway.admission.unproved, device)
+            except StorageFailed:
+                log.warning("a stranger is not written down")
+            await self._gateway.keeping.take(piece)
         self._refuse_unproved(message)
 
     async def _keep(self) -> None:
@@ -283,8 +284,13 @@ class Session:
             return
         fixes = [fix for _, piece in waiting for fix in piece.fixes]
         unread = [each for _, piece in waiting for each in piece.unread]
-        if not await self._gateway.keeping.take(Piece(self.device, fixes, unread)):
+        kept = await self._gateway.keeping.take(Piece(self.device, fixes, unread))
+        if kept is not KEPT:
             self._gateway.tally.refused["not-kept"] += len(waiting)
+            if kept is NO_PLACE:
+                # A broken clock fills its device's place among what is set aside: said, or it would send the same for ever.
+                for message, _ in waiting:
+                    self._answer(message, platform.FAILED)
             return
         for message, _ in waiting:
             if message.fragments > 1:

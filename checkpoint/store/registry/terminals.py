@@ -130,10 +130,9 @@ class TerminalsShelf(Shelf):
         """When each was last heard, and which are gone: many in one."""
 
         def work() -> None:
-            for device, at in heard.items():
-                self._db.run("UPDATE terminals SET heard_at = ? WHERE device = ?", (micros(at), device))
-            for device, at in parted.items():
-                self._db.run("UPDATE terminals SET parted_at = ? WHERE device = ?", (micros(at), device))
+            for column, moments in (("heard_at", heard), ("parted_at", parted)):
+                told = [(micros(at), device) for device, at in moments.items()]
+                self._db.run_many(f"UPDATE terminals SET {column} = ? WHERE device = ?", told)
 
         self._write(work)
 
