@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
 from math import cos, pi, sin
 
 import pytest
@@ -11,7 +12,7 @@ from checkpoint.core import geo
 from checkpoint.core.loop import Policy
 from checkpoint.core.track import Track
 from tests.proving_ground import hairpins
-from tests.roads import LonLat, Truck, confirmed, loop_of, place_moved
+from tests.roads import LonLat, Truck, confirmed, loop_of, place_moved, read
 from tests.seeds import seeds
 
 START = (120.7, 28.0)
@@ -85,3 +86,41 @@ def test_progress_is_where_the_truck_is(name: str, said: dict[str, None], every_
     # At 30 s a hairpin lies between two fixes; without speed and course the arm beside may look as likely for one of them.
     assert wrong <= (said == MUTE and every_s == 30 and name == "pass road")
     assert confirmed(track.reading()) == []
+
+
+# -- between two fixes ------------------------------------------------------------------------------------------------------
+
+
+def bulge() -> list[LonLat]:
+    """Straight on but for a way round of seven kilometres, whose two ends lie 800 m apart."""
+    return plane([(0, 0), (5_000, 0), (5_000, 3_200), (5_800, 3_200), (5_800, 0), (12_000, 0)])
+
+
+def test_a_shortcut_that_no_fix_shows_is_a_departure() -> None:
+    path = geo.Path(bulge())
+    loop = loop_of(bulge(), policy=Policy(half_width_m=50))
+    truck = Truck(path, noise_m=4, every_s=60.0).stand(120).drive(0, 4_000, kmh=60)
+    left_at = truck.fixes[-1].fixed_at
+    truck.drive(12_200, 17_000, kmh=60)
+    (off,) = confirmed(read(truck.fixes, loop))
+    assert (off.kind, off.since, off.until) == ("off-loop", left_at, left_at + timedelta(seconds=60))
+    assert off.values["skipped_m"] == pytest.approx(9_200, abs=100)
+    assert off.values["driven_m"] == pytest.approx(2_800, abs=900)
+    assert off.confirmed_at is not None
+    assert (off.confirmed_at - left_at).total_seconds() <= 180
+
+
+@pytest.mark.parametrize("every_s", [10.0, 30.0, 60.0, 120.0])
+def test_between_sparse_fixes_a_truck_on_its_line_may_have_driven_every_corner(every_s: float) -> None:
+    for seed in seeds(3):
+        path = geo.Path(bulge())
+        truck = Truck(path, noise_m=4, every_s=every_s, seed=seed).stand(240).drive(0, path.length_m - 500, kmh=80)
+        assert confirmed(read(truck.fixes, loop_of(bulge(), policy=Policy(half_width_m=50)))) == []
+
+
+def test_a_fix_matched_farther_on_for_once_is_no_shortcut() -> None:
+    path = geo.Path(bulge())
+    truck = Truck(path, noise_m=4, every_s=60.0).stand(120).drive(0, 4_000, kmh=60)
+    truck.report(path.at(12_400), 60.0, 90.0)
+    truck.drive(5_200, 8_000, kmh=60)
+    assert confirmed(read(truck.fixes, loop_of(bulge(), policy=Policy(half_width_m=50))), "off-loop") == []

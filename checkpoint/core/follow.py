@@ -26,6 +26,7 @@ from checkpoint.core.passing import Passing
 from checkpoint.core.rests import Rest
 from checkpoint.core.said import Said
 from checkpoint.core.shift import DatumSuspect
+from checkpoint.core.shortcut import Shortcut
 from checkpoint.core.ways import Fence, Match, Ways
 
 ASSUMED_ACCURACY_M = 15.0  # of a device that does not say
@@ -115,6 +116,7 @@ class Follower:
         self._unknown = Unknown(policy)
         self._datum = DatumSuspect()
         self._rest = Rest(policy)
+        self._shortcut = Shortcut(ways)
         self._said = Said()
         self._pace = Pace()
         self._passing = Passing()
@@ -127,6 +129,7 @@ class Follower:
         twin._rhythm = dict(self._rhythm)
         twin._off, twin._wrong, twin._unknown = self._off.fork(), self._wrong.fork(), self._unknown.fork()
         twin._datum, twin._rest, twin._said = self._datum.fork(), self._rest.fork(), self._said.fork()
+        twin._shortcut = self._shortcut.fork()
         twin._pace, twin._passing = self._pace.fork(), self._passing.fork()
         return twin
 
@@ -429,7 +432,7 @@ class Follower:
             step.excess_m, step.back_in = 0.0, True
         if step.excess_m > 0:
             self._off.interval_s = self.interval_s
-        for closed in (self._off.step(step), self._wrong.step(step), self._rest.step(step)):
+        for closed in (self._off.step(step), self._shortcut.step(step), self._wrong.step(step), self._rest.step(step)):
             if closed is not None:
                 self._close(closed)
         self._pace.step(step, self.ways.loop)
