@@ -12,6 +12,7 @@ from datetime import datetime
 
 from checkpoint.core import rules
 from checkpoint.core.rules import terminal
+from checkpoint.core.rules.ahead import ahead
 from checkpoint.core.verdict import Finding
 from checkpoint.story.told import NAMES, TIME, instant, person
 from checkpoint.story.world import World
@@ -165,6 +166,16 @@ def _where(w: World, m: re.Match[str]) -> str | None:
     return None if place == m["place"] else f"it is {place}"
 
 
+def _arrival(w: World, m: re.Match[str]) -> str | None:
+    coming = next((a for a in ahead(w.view, w.question.at) if a.station.id == m["station"]), None) if w.view is not None else None
+    told = coming is not None and coming.earliest is not None and coming.latest is not None
+    if coming is None or not told or m["low"] is None:
+        return None if told == (m["low"] is not None) and coming is not None else f"there is {coming}"
+    span = f"{m['low']} to {m['high']}"
+    inside = in_span(w, span, coming.earliest) and in_span(w, span, coming.latest)
+    return None if inside else f"it is {coming.earliest:%H:%M:%S}Z to {coming.latest:%H:%M:%S}Z, likely {coming.eta:%H:%M:%S}Z"
+
+
 def _terminal_says(w: World, m: re.Match[str]) -> str | None:
     wanted = None if not m["ours"] else m["ours"] == "so do we"
     said = terminal.beside(w.view, w.findings) if w.view is not None else ()
@@ -199,6 +210,11 @@ CLAUSES: tuple[Clause, ...] = (
     Clause(r"leg (?P<leg>outbound|inbound)", "expect leg inbound", _leg),
     Clause(r"(?:at (?P<station>[\w-]+)|between stations)", "expect at rest", _place),
     Clause(r"place (?P<place>on|off|unknown)", "expect place off", _where),
+    Clause(
+        rf"arrival at (?P<station>[\w-]+) (?:within (?P<low>{TIME}) to (?P<high>{TIME})|not known)",
+        "expect arrival at market within 10:30 to 10:50",
+        _arrival,
+    ),
     Clause(
         rf"terminal says (?P<alarm>[a-z-]+) since (?P<since>{SPAN})(?: until (?P<ended>{SPAN}))?"
         r"(?:, (?P<ours>so do we|we do not))?",
