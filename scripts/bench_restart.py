@@ -35,6 +35,9 @@ from checkpoint.core.geo import scale_m
 from checkpoint.store import Store
 from checkpoint.store.database import micros
 from checkpoint.watch import Watch
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
 from scripts.bench_fix import a_drive, a_loop
 
 EVERY = timedelta(seconds=10)
