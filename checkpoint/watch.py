@@ -150,6 +150,8 @@ class Watch:
         # Which vehicles a subject concerns.
         self._concerned: dict[str, set[str]] = defaultdict(set)
         self._dirty: set[str] = set()
+        # Vehicles that could not even be met, and when that is tried again.
+        self._again: dict[str, datetime] = {}
         self._fact_number: int | None = None
         self._fix_number = 0
         # Up to which link of the server's own chain was read or told.
@@ -278,7 +280,7 @@ class Watch:
             if self._rounds == 1:
                 gc.freeze()
                 gc.enable()
-                took_s = 0.0  # a start needs no rest
+                begun, took_s = monotonic(), 0.0  # a start needs no rest as long as itself
             self._wake.wait(self._pause_s())
             # Never busier than half of the time: those who hand in facts and look at pages need the machine too.
             self._stopping.wait(max(2 * took_s, ROUND_EVERY_S) - (monotonic() - begun))
@@ -299,21 +301,23 @@ class Watch:
                 self._learn()
                 now = self._now()  # after reading: what was just learnt has happened
                 learnt, self._dirty = self._dirty, set()
-                due = {v for v, w in self._watched.items() if w.due <= now}
+                due = {v for v, w in self._watched.items() if w.due <= now} | {v for v, at in self._again.items() if at <= now}
             told, reading_s = False, 0.0
             # Those whose tracks are at hand first: a fleet that is read from the store blinds nobody.
             at_hand = {v for v in learnt | due if self._at_hand(v)}
-            for vehicle in [*sorted(at_hand), *sorted((learnt | due) - at_hand)]:
-                if self._stopping.is_set() or reading_s > READING_S:
-                    self._dirty |= learnt
-                    self._wake.set()
-                    return
-                begun = monotonic()
-                # Let go between vehicles: a page that asks for one does not wait for the fleet.
-                with self._lock:
-                    told |= self._look_at(vehicle, vehicle in learnt, now)
-                learnt.discard(vehicle)
-                reading_s += 0.0 if vehicle in at_hand else monotonic() - begun
+            try:
+                for vehicle in [*sorted(at_hand), *sorted((learnt | due) - at_hand)]:
+                    if self._stopping.is_set() or reading_s > READING_S:
+                        self._wake.set()
+                        return
+                    begun = monotonic()
+                    # Let go between vehicles: a page that asks for one does not wait for the fleet.
+                    with self._lock:
+                        told |= self._look_at(vehicle, vehicle in learnt, now)
+                    learnt.discard(vehicle)
+                    reading_s += 0.0 if vehicle in at_hand else monotonic() - begun
+            finally:
+                self._dirty |= learnt  # whoever was not looked at is looked at in the next round
             if not told:
                 break
         with self._lock:
@@ -347,7 +351,15 @@ class Watch:
 
     def _look_at(self, vehicle: str, learnt: bool, now: datetime) -> bool:
         """Judge a vehicle and tell what is new. Whether anything was told."""
-        watched = self._watched.get(vehicle) or self._meet(vehicle)
+        try:
+            watched = self._watched.get(vehicle) or self._meet(vehicle)
+        except StorageFailed:
+            raise
+        except Exception as error:
+            log.exception("what concerns a vehicle could not be read")
+            self.troubles[vehicle] = error
+            self._again[vehicle] = now + TRY_AGAIN
+            return False
         if timedelta() < watched.told_at - now < CLOCKS_DIFFER:
             # Another process told it by its own clock: judged before that, what it told of had not happened yet.
             now = watched.told_at
@@ -494,9 +506,12 @@ class Watch:
 
     def _meet(self, vehicle: str) -> _Watched:
         """Read all that concerns a vehicle."""
-        watched = self._watched[vehicle] = _Watched(vehicle)
+        watched = _Watched(vehicle)
         watched.learnt_at = self._now()
         watched.add(self._store.concerning(watched.concern))
+        # Not before all of it is read: a vehicle of which half is known would be judged by that half.
+        self._watched[vehicle] = watched
+        self._again.pop(vehicle, None)
         self._index(watched)
         return watched
 

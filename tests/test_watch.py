@@ -35,6 +35,7 @@ from checkpoint.core.facts import (
 from checkpoint.core.journey import View
 from checkpoint.core.track import Fix
 from checkpoint.core.verdict import Finding, Judgement
+from checkpoint.store import Concern, Recorded, StorageFailed
 from checkpoint.watch import Watch
 from tests.ground import LOOP, T0, Still, publish
 from tests.places import Place
@@ -616,3 +617,43 @@ def test_a_pass_that_ends_is_seen_by_the_clock_alone(yard: Yard) -> None:
     assert before is not None
     assert after is not None
     assert before.grant.pass_id != after.grant.pass_id == later
+
+
+def test_a_vehicle_that_could_not_be_read_is_not_judged_by_half_and_nobody_waits_for_it(
+    yard: Yard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for vehicle in (PLATE, OTHER):
+        yard.departed(vehicle)
+    concerning = yard.store.concerning
+
+    def damaged(concern: Concern) -> list[Recorded]:
+        if f"vehicle:{min(PLATE, OTHER)}" in concern.subjects:
+            raise RuntimeError("a fact of the ledger cannot be read")
+        return concerning(concern)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(yard.store, "concerning", damaged)
+        with pytest.raises(RuntimeError, match="cannot be read"):
+            yard.watch.settle()
+        assert list(yard.watch.troubles) == [min(PLATE, OTHER)]
+        assert list(yard.watch.looks()) == [max(PLATE, OTHER)]
+    yard.clock.at += 61 * SECOND
+    yard.watch.settle()
+    assert sorted(yard.watch.looks()) == sorted([PLATE, OTHER])
+    assert not yard.watch.troubles
+
+
+def test_a_round_that_the_database_cut_short_is_finished_in_the_next(yard: Yard, monkeypatch: pytest.MonkeyPatch) -> None:
+    for vehicle in (PLATE, OTHER):
+        yard.departed(vehicle)
+
+    def gone(concern: Concern) -> list[Recorded]:
+        raise StorageFailed("the database is away")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(yard.store, "concerning", gone)
+        with pytest.raises(StorageFailed):
+            yard.watch.settle()
+        assert yard.watch.pulse().waiting == 2
+    yard.watch.settle()
+    assert sorted(yard.watch.looks()) == sorted([PLATE, OTHER])
