@@ -14,7 +14,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 import pytest
 from starlette.testclient import TestClient
 
-from checkpoint.core.facts import DeviceBound
+from checkpoint.core.facts import DeviceBound, DeviceReleased
 from checkpoint.store import Store
 from checkpoint.web import access
 from checkpoint.web.access import CARRIER, COORDINATOR
@@ -249,6 +249,12 @@ def test_a_program_makes_a_tracker_too(app: Any, air: TestClient, store: Store) 
     assert send(air, told["key"]).status_code == 200
     assert told["owntracks"].startswith("owntracks:///config?inline=")
     assert told["traccar"].startswith("org.traccar.client://config?")
+    release = {"device": told["device"]}
+    for _ in range(2):
+        answer = air.post("/api/v1/devices/release", json=release, headers=headers)
+        assert (answer.status_code, answer.json()["vehicle"]) == (200, PLATE)
+    assert len([f for f in store.facts_of(f"device:{told['device']}") if isinstance(f.what, DeviceReleased)]) == 1
+    assert air.post("/api/v1/devices/release", json={"device": "nobody"}, headers=headers).status_code == 404
     assert devices(store) == {told["device"]}
     for taken in ("tracker-0", "phone-link-1"):
         answer = air.post("/api/v1/devices", json={"vehicle": PLATE, "device": taken}, headers=headers)

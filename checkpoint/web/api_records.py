@@ -253,11 +253,16 @@ async def release(request: Request) -> Response:
     house, asked = house_of(request), await body_of(request, Release)
 
     def work() -> str:
-        found = house.intake.bound(asked.device).at(asked.since or house.now())
-        if found is None or asked.device.startswith(PHONES):
+        bound = house.intake.bound(asked.device)
+        at = asked.since or house.now()
+        begun = [each for each in bound.bindings if each.since <= at]
+        if not begun or asked.device.startswith(PHONES):
             raise Problem(404, "no-tracker")
-        release_device(house, asked.device, found.vehicle, caller_of(request), asked.since)
-        return found.vehicle
+        standing = bound.at(at)
+        if standing is None:
+            return begun[0].vehicle  # released before: by this very call, perhaps, whose answer was lost
+        release_device(house, asked.device, standing.vehicle, caller_of(request), asked.since)
+        return standing.vehicle
 
     return answer(DeviceTaken(device=asked.device, vehicle=await run_in_threadpool(work)))
 
