@@ -129,6 +129,16 @@ def test_several_drives_give_their_median_and_a_corridor_that_holds_them() -> No
     assert all(departures(loop, drive) == [] for _, drive in drives)
 
 
+def test_a_stop_is_weighed_among_those_who_drove_that_way_and_could_show_it() -> None:
+    lap, route = a_drive(a_lap().fixes), drawn(PATH.points)
+    out = [(f"o{i}", a_drive(Truck(PATH, noise_m=4.0, seed=i).drive(0, END_M).fixes)) for i in range(3)]
+    suggested = draft([("route", route), ("lap", lap), *out])
+    # On the way home at 15 km: one of the one that came home.
+    assert [s.role for s in suggested.stations] == ["origin", "destination", "stop"]
+    jam = a_drive(Truck(PATH, noise_m=4.0, seed=7).drive(0, 9_000).stand(900, at_m=9_000).drive(9_000, END_M).fixes)
+    assert [s.role for s in draft([*out, ("jam", jam)]).stations] == ["origin", "destination"]
+
+
 def test_a_drive_that_runs_elsewhere_is_said_and_not_averaged_in() -> None:
     usual = [(f"d{i}", a_drive(Truck(PATH, noise_m=5.0, seed=i).drive(0, END_M).fixes)) for i in range(3)]
     other = geo.Path([PATH.points[0], *moved(PATH.points[5:-5], -3_000, 3_000), PATH.points[-1]])

@@ -43,14 +43,14 @@ class NoLoop(ValueError):
 
 
 class Suggested(NamedTuple):
-    """A station that stops suggest: its role, place, radius and services, in how many laps the truck stood there, and for
-    how long at most."""
+    """A station that stops suggest: its role, place, radius and services, how often trucks stood there, and for how long at
+    most."""
 
     role: Role
     center: LonLat
     radius_m: float
     services: tuple[Service, ...]
-    laps_count: int
+    stood_count: int
     longest: timedelta
 
 
@@ -80,13 +80,9 @@ def draft(drives: Sequence[tuple[str, Drive]], half_width_m: float = HALF_WIDTH_
     if not laps:
         raise NoLoop("too-short")
     first = laps[0]
-    outs: list[tuple[str, Poly]] = [(first.name, first.out)]
-    backs: list[tuple[str, Poly]] = [(first.name, first.back)] if first.back is not None else []
-    for lap in laps[1:]:
-        turned = _turned(lap, first)
-        (outs if not turned else backs).append((lap.name, lap.out))
-        if lap.back is not None:
-            (backs if not turned else outs).append((lap.name, lap.back))
+    ways = [way for lap in laps for way in _driven(lap, turned=lap is not first and _turned(lap, first))]
+    outs = [(way.name, way.line) for way in ways if way.is_out and way.line is not None]
+    backs = [(way.name, way.line) for way in ways if not way.is_out and way.line is not None]
     out = fitted(outs, plane, half_width_m)
     back = fitted(backs, plane, half_width_m) if backs else _reversed(out, half_width_m)
     ends = (out.way.points[0], out.way.points[-1])
@@ -95,7 +91,7 @@ def draft(drives: Sequence[tuple[str, Drive]], half_width_m: float = HALF_WIDTH_
         out=out.way,
         back=back.way,
         back_driven=bool(backs),
-        stations=_stations(ends, [lap for lap in laps if lap.name not in out.elsewhere]),
+        stations=_stations(ends, [way for way in ways if way.timed and way.name not in out.elsewhere]),
         half_width_m=half_width_m,
         laps_count=len(laps),
         dropped_count=sum(one.dropped_count for one in clean),
@@ -117,6 +113,24 @@ def _turned(lap: Lap, first: Lap) -> bool:
     return apart(a, end) + apart(b, begin) < apart(a, begin) + apart(b, end)
 
 
+class _Driven(NamedTuple):
+    """One way of the loop as one lap drove it (None: only part of it), and where it stood there."""
+
+    name: str
+    is_out: bool
+    line: Poly | None
+    stands: tuple[Stand, ...]
+    timed: bool
+
+
+def _driven(lap: Lap, turned: bool) -> list[_Driven]:
+    """The two ways of a lap; `turned` when it began at the other end."""
+    return [
+        _Driven(lap.name, not turned, lap.out, lap.out_stands, lap.timed),
+        _Driven(lap.name, turned, lap.back, lap.back_stands, lap.timed and (lap.back is not None or bool(lap.back_stands))),
+    ]
+
+
 def _reversed(out: Fitted, half_width_m: float) -> Fitted:
     """The same road the other way, its corridor with it: a width begins where, the other way, it ended."""
     length = out.way.length_m
@@ -134,30 +148,30 @@ def _reversed(out: Fitted, half_width_m: float) -> Fitted:
 
 
 class _Cluster(msgspec.Struct):
-    """Stands at one place, by lap."""
+    """Stands at one place, by the way (out or back) and the number of who stood there."""
 
     place: LonLat
     spread_m: float
     longest: timedelta
-    laps: set[int]
+    stood: set[tuple[bool, int]]
 
-    def add(self, stand: Stand, lap: int) -> None:
+    def add(self, stand: Stand, is_out: bool, number: int) -> None:
         """Take a stand in."""
         self.spread_m = max(self.spread_m, geo.distance_m(self.place, stand.place) + stand.spread_m)
         self.longest = max(self.longest, stand.length)
-        self.laps.add(lap)
+        self.stood.add((is_out, number))
 
 
-def _stations(ends: tuple[LonLat, LonLat], laps: Sequence[Lap]) -> tuple[Suggested, ...]:
-    """The two ends, and the places where the truck stood for long: in at least half of the laps, when there are several."""
+def _stations(ends: tuple[LonLat, LonLat], ways: Sequence[_Driven]) -> tuple[Suggested, ...]:
+    """The two ends, and the places where trucks stood for long: at least half of those that drove that way."""
     clusters: list[_Cluster] = []
-    for i, lap in enumerate(laps):
-        for stand in sorted((s for s in lap.stands if s.length >= _STATION), key=lambda s: -s.length):
+    for i, way in enumerate(ways):
+        for stand in sorted((s for s in way.stands if s.length >= _STATION), key=lambda s: -s.length):
             near = next((c for c in clusters if geo.distance_m(c.place, stand.place) <= _SAME_PLACE_M), None)
             if near is None:
                 near = _Cluster(stand.place, 0.0, timedelta(), set())
                 clusters.append(near)
-            near.add(stand, i)
+            near.add(stand, way.is_out, i)
     found: list[Suggested] = []
     roles: tuple[tuple[Role, LonLat, Service], ...] = (
         ("origin", ends[0], "loading"),
@@ -166,13 +180,14 @@ def _stations(ends: tuple[LonLat, LonLat], laps: Sequence[Lap]) -> tuple[Suggest
     for role, end, service in roles:
         there = [c for c in clusters if geo.distance_m(c.place, end) <= _AT_END_M]
         clusters = [c for c in clusters if c not in there]
-        stood = max(there, key=lambda c: (len(c.laps), c.longest), default=None) or _Cluster(end, 0.0, timedelta(), set())
+        stood = max(there, key=lambda c: (len(c.stood), c.longest), default=None) or _Cluster(end, 0.0, timedelta(), set())
         found.append(_suggested(role, stood, (service,)))
-    usual = (cluster for cluster in clusters if 2 * len(cluster.laps) >= len(laps))
+    drove = {side: sum(way.is_out is side for way in ways) for side in (True, False)}
+    usual = (c for c in clusters if any(2 * sum(out is side for out, _ in c.stood) >= max(drove[side], 1) for side in drove))
     found += (_suggested("stop", c, ("rest",) if c.longest >= _REST else ("service_area",)) for c in usual)
     return tuple(found)
 
 
 def _suggested(role: Role, cluster: _Cluster, services: tuple[Service, ...]) -> Suggested:
     radius = min(_MOST_RADIUS_M, max(_LEAST_RADIUS_M[role], cluster.spread_m + _ROOM_M))
-    return Suggested(role, cluster.place, round(radius, -1), services, len(cluster.laps), cluster.longest)
+    return Suggested(role, cluster.place, round(radius, -1), services, len(cluster.stood), cluster.longest)

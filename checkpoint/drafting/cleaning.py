@@ -51,6 +51,7 @@ class Cleaned(msgspec.Struct, frozen=True, kw_only=True):
     points: tuple[LonLat, ...]
     stands: tuple[Stand, ...]
     dropped_count: int
+    timed: bool
 
 
 class _At(NamedTuple):
@@ -75,7 +76,7 @@ def cleaned(drive: Drive, name: str = "") -> Cleaned:
             kept.append(point)
             renamed[i] = len(kept) - 1
     found = tuple(stand._replace(point=renamed[stand.point]) for stand in stands)
-    return Cleaned(name=name or drive.name, points=tuple(kept), stands=found, dropped_count=dropped)
+    return Cleaned(name=name or drive.name, points=tuple(kept), stands=found, dropped_count=dropped, timed=drive.timed)
 
 
 def _in_time(places: Sequence[Place]) -> list[_At]:

@@ -24,13 +24,16 @@ _TURNS_BETWEEN = 0.2
 
 
 class Lap(NamedTuple):
-    """One lap, or one way: the drive it is of, its shape, the line out and back (None: not driven), where it stood."""
+    """One lap, or one way: the drive it is of, its shape, the line out and back (None: not driven), where it stood on each;
+    `timed` says whether it can show that it stood at all."""
 
     name: str
     shape: Shape
     out: Poly
     back: Poly | None
-    stands: tuple[Stand, ...]
+    out_stands: tuple[Stand, ...]
+    back_stands: tuple[Stand, ...]
+    timed: bool
 
 
 def laps_of(drive: Cleaned, plane: Plane) -> list[Lap]:
@@ -41,7 +44,7 @@ def laps_of(drive: Cleaned, plane: Plane) -> list[Lap]:
         if last - first < 1:
             continue
         stands = tuple(s._replace(point=s.point - first) for s in drive.stands if first <= s.point <= last)
-        found.append(_lap(drive.name, points[first : last + 1], stands, plane))
+        found.append(_lap(drive, points[first : last + 1], stands, plane))
     return found
 
 
@@ -69,21 +72,20 @@ def _home(far: float) -> float:
     return max(_HOME_SHARE * far, min(_HOME_M, far / 4))
 
 
-def _lap(name: str, points: list[XY], stands: tuple[Stand, ...], plane: Plane) -> Lap:
+def _lap(drive: Cleaned, points: list[XY], stands: tuple[Stand, ...], plane: Plane) -> Lap:
     line = Poly(points)
     far = max(apart(points[0], p) for p in points)
-    if apart(points[0], points[-1]) > _home(far):
-        turn = _retraced(line)
-        if turn is None or turn < line.length * 0.3:
-            return Lap(name, "one-way", line, None, stands)
-        # It came back over its own road, only not the whole way: of that way no more is known than the road.
-        return Lap(name, "out-and-back", line.part(0, _at_stand(line, turn, stands, plane)), None, stands)
+    is_home = apart(points[0], points[-1]) <= _home(far)
     turn = _retraced(line)
-    if turn is not None:
-        turn = _at_stand(line, turn, stands, plane)
-        return Lap(name, "out-and-back", line.part(0, turn), line.part(turn, line.length), stands)
-    turn = _farthest(line, stands, far)
-    return Lap(name, "ring", line.part(0, turn), line.part(turn, line.length), stands)
+    if not is_home and (turn is None or turn < line.length * 0.3):
+        return Lap(drive.name, "one-way", line, None, stands, (), drive.timed)
+    shape: Shape = "ring" if turn is None else "out-and-back"
+    turn = _farthest(line, stands, far) if turn is None else _at_stand(line, turn, stands, plane)
+    before = tuple(s for s in stands if line.along[s.point] <= turn + 1)
+    after = tuple(s for s in stands if s not in before)
+    # One that came back over its own road, only not the whole way, says no more of that way than the road.
+    back = line.part(turn, line.length) if is_home else None
+    return Lap(drive.name, shape, line.part(0, turn), back, before, after, drive.timed)
 
 
 def _retraced(line: Poly) -> float | None:
