@@ -21,9 +21,11 @@ from checkpoint.ui import texts
 from checkpoint.web import overview
 from checkpoint.web.access import CARRIER, COORDINATOR
 from checkpoint.web.board_data import SHOWS, counts, truck, trucks, warnings
+from checkpoint.web.driver_card import card_of
 from checkpoint.web.hub import BACKLOG, Hub, sse
 from checkpoint.web.journey_data import people, thinned, timeline
 from checkpoint.web.ladder import LABEL_GAP, RUNG_GAP, ladder, spread, station_shares
+from checkpoint.web.words import Words
 from tests.desk import Desk, desk
 from tests.fleet import NOW, Fleet, Told, fleet, loop
 
@@ -486,3 +488,19 @@ def test_a_person_may_write_anything_in_an_answer_and_it_is_shown_as_text(tmp_pa
     with desk(tmp_path, told=Fleet({told.plate: told.look("outbound", 0.5)}, fleet().facts[:1])) as found:
         page = found.signed_in(COORDINATOR).get("/").text
         assert "&lt;b&gt;🚚&lt;/b&gt;" in page
+
+
+@pytest.mark.parametrize(("lang", "said"), [("zh", r"\d\d:\d\d–"), ("en", r"\d\d:\d\d–")])
+def test_a_driver_is_told_from_when_to_when_the_next_stations_are_reached(lang: str, said: str) -> None:
+    look = FLEET.looks["浙C90211"]
+    words = Words(texts(lang), NOW, loop().zone, (loop(),))
+    card = card_of(look.view, look.judgement, None, look.view.pass_.crew[0] if look.view.pass_ else "", words, NOW)
+    assert [each.station for each in card.coming][:1] == [words.station_name("", "taizhou-service")]
+    assert re.match(said, card.coming[0].arrival)
+
+
+def test_a_driver_off_the_line_is_told_that_nobody_can_say() -> None:
+    look = FLEET.looks["浙C47T35"]
+    words = Words(texts("en"), NOW, loop().zone, (loop(),))
+    card = card_of(look.view, look.judgement, None, "", words, NOW)
+    assert {each.arrival for each in card.coming} == {"no estimate"}
