@@ -16,7 +16,18 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from checkpoint.core import geo
 from checkpoint.simulator.noise import AT_REST, CLEAN, HELD_OUT, ISSUED, Noise
-from tests.proving_ground import Tally, at_rest, departure, false_alarms, made_paths, parallel, real_paths, reversal, seen
+from tests.proving_ground import (
+    Tally,
+    at_rest,
+    departure,
+    false_alarms,
+    made_paths,
+    parallel,
+    real_paths,
+    reversal,
+    reversal_past_a_station,
+    seen,
+)
 
 MODELS: dict[str, Noise] = {"exact": CLEAN} | ISSUED | HELD_OUT
 SEEN_THROUGH = ("exact", "displaced", "displaced, mute", "stop and go")
@@ -26,6 +37,7 @@ CASES = (
     ("30 degrees", departure, "off-loop"),
     ("150 m beside", parallel, "off-loop"),
     ("turned round", reversal, "wrong-way"),
+    ("past a station", reversal_past_a_station, "wrong-way"),
 )
 
 
@@ -67,7 +79,7 @@ def seen_rows(paths: dict[str, geo.Path], times: int) -> None:
                     cells = (
                         f"{rule} {s.share(0.5):4.0f} /{s.share(0.95):4.0f} ({s.missed})" for rule, s in found.items() if s.after_s
                     )
-                    print(f"{what:14}{model:18}{name:>9}{every_s:>5.0f}s  {'   '.join(cells) or 'no place for it'}", flush=True)
+                    print(f"{what:15}{model:18}{name:>9}{every_s:>5.0f}s  {'   '.join(cells) or 'no place for it'}", flush=True)
 
 
 def main() -> int:

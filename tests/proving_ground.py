@@ -15,6 +15,7 @@ from datetime import datetime, timedelta
 from math import cos, exp, inf, nan, radians, sin, sqrt
 from pathlib import Path
 from random import Random
+from typing import NamedTuple
 
 from checkpoint.core import geo
 from checkpoint.core.fixes import Fix, TrackReading
@@ -311,16 +312,24 @@ def crossing_m(line: geo.Path, way: geo.Path, from_m: float) -> float | None:
     return high
 
 
-def departure(line: geo.Path, random: Random, run_up_m: float = 2_500.0) -> tuple[geo.Path, float] | None:
+class Made(NamedTuple):
+    """A way that is driven, where on it the thing to be seen becomes true, and stations beside those at the ends."""
+
+    way: geo.Path
+    true_m: float
+    stations: tuple[Station, ...] = ()
+
+
+def departure(line: geo.Path, random: Random, run_up_m: float = 2_500.0) -> Made | None:
     """Straight on at 30 degrees to the line: the way driven, and where on it the corridor is left."""
     at_m = random.uniform(run_up_m + 300, line.length_m - 500)
     start, course = line.at(at_m), line.bearing_at(at_m) + random.choice((-30, 30))
     way = geo.Path([*cut(line, at_m - run_up_m, at_m), ahead(start, course, 3_500)])
     crossed = crossing_m(line, way, run_up_m - 10)
-    return None if crossed is None else (way, crossed)
+    return None if crossed is None else Made(way, crossed)
 
 
-def parallel(line: geo.Path, random: Random, aside_m: float = 150.0, run_up_m: float = 2_500.0) -> tuple[geo.Path, float] | None:
+def parallel(line: geo.Path, random: Random, aside_m: float = 150.0, run_up_m: float = 2_500.0) -> Made | None:
     """Off the line by a ramp, and on along a road beside it."""
     length = 4_000.0
     at_m = random.uniform(run_up_m + 300, line.length_m - length - 300)
@@ -333,25 +342,31 @@ def parallel(line: geo.Path, random: Random, aside_m: float = 150.0, run_up_m: f
     if min(off, default=0.0) < aside_m - 10:
         return None
     crossed = crossing_m(line, way, run_up_m - 10)
-    return None if crossed is None else (way, crossed)
+    return None if crossed is None else Made(way, crossed)
 
 
-def reversal(line: geo.Path, random: Random, run_up_m: float = 4_000.0, back_m: float = 4_000.0) -> tuple[geo.Path, float]:
+def reversal(line: geo.Path, random: Random, run_up_m: float = 4_000.0, back_m: float = 4_000.0) -> Made:
     """Along the line, round, and back along it: the way driven, and where on it the truck turned."""
     at_m = random.uniform(run_up_m + 300, line.length_m - 1_500)  # nearer to its end it may have turned there, as it should
     there = cut(line, at_m - run_up_m, at_m)
     back = cut(line, max(250.0, at_m - back_m), at_m)[::-1]
-    return geo.Path([*there, *back[1:]]), run_up_m
+    return Made(geo.Path([*there, *back[1:]]), run_up_m)
 
 
-Case = Callable[[geo.Path, Random], tuple[geo.Path, float] | None]
+def reversal_past_a_station(line: geo.Path, random: Random) -> Made:
+    """Past a station without a stop, round soon after it, and back through it."""
+    made = reversal(line, random)
+    return made._replace(stations=(station("passed", made.way.at(made.true_m - random.uniform(0, 1_500)), 150.0),))
+
+
+Case = Callable[[geo.Path, Random], Made | None]
 
 
 def seen(
     case: Case, kind: str, path: geo.Path, noise: Noise, every_s: float, times: int, seed: str, floors: bool = False
 ) -> dict[str, Seen]:
     """How soon the same true thing is seen, over and over at other places: by us, and by the rules to compare with."""
-    loop, random = loop_on(path), Random(seed)
+    random = Random(seed)
     found = {"ours": Seen(), "single": Seen(), "published": Seen()}
     for _ in range(20 * times):  # on some roads there is hardly a place for it
         if len(found["ours"].after_s) + found["ours"].missed >= times:
@@ -359,9 +374,9 @@ def seen(
         made = case(path, random)
         if made is None:
             continue
-        way, true_m = made
-        drive = driven(way, every_s, random, noise, kmh=(60.0, 60.0))
-        true_s = when(drive, true_m)
+        loop = loop_on(path, *made.stations)
+        drive = driven(made.way, every_s, random, noise, kmh=(60.0, 60.0))
+        true_s = when(drive, made.true_m)
         fixes = sorted([*drive.fixes, *drive.late], key=lambda fix: fix.fixed_at)
         ends = [
             (e.confirmed_at - AT).total_seconds()

@@ -21,6 +21,7 @@ from tests.proving_ground import (
     poisson_bound,
     read,
     reversal,
+    reversal_past_a_station,
     seen,
     station,
     winding,
@@ -64,6 +65,7 @@ def test_displaced_fixes_are_hardly_ever_a_departure(model: str, every_s: float,
         (parallel, "off-loop", "displaced"),
         (reversal, "wrong-way", "displaced"),
         (reversal, "wrong-way", "displaced, mute"),
+        (reversal_past_a_station, "wrong-way", "displaced"),
     ],
 )
 @pytest.mark.parametrize("seed", seeds(1))

@@ -25,6 +25,7 @@ from checkpoint.core.loop import Leg, Policy
 from checkpoint.core.ways import Match
 
 EVIDENCE_FIXES = 6
+SLOW_KMH = 15.0  # at a station: slower than this a truck may turn and shunt
 _FALL_M = 30.0
 _PLAINLY = 0.7  # the cosine of half a right angle
 Values = dict[str, str | int | float | bool | None]
@@ -54,7 +55,6 @@ class Step(msgspec.Struct, kw_only=True, gc=False):
     excess_m: float
     back_in: bool
     station: str
-    at_turning: bool = False
 
 
 def cited(step: Step) -> Cited:
@@ -79,7 +79,8 @@ class WrongWay(Watcher):
     they show twice as much of it, and no more than the truck can have driven.
 
     Distance along the route is what counts, not distance to a goal, which is wrong at every roundabout. Only fixes inside
-    the corridor count, or near it with a course that leads back, and never those at a station, where trucks turn and shunt.
+    the corridor count, or near it with a course that leads back, and none of a truck that is at a station, where trucks
+    turn and shunt: one that drives through is not at it.
     """
 
     def __init__(self, policy: Policy) -> None:
@@ -96,7 +97,8 @@ class WrongWay(Watcher):
     def step(self, step: Step) -> Episode | None:
         """Told of a step; the episode that has closed with it, or None."""
         along = step.match.along_m
-        if step.station or step.gap or step.leg is None or step.leg != self._leg or self._peak is None:
+        at_station = step.station and (step.speed_kmh < SLOW_KMH or step.excess_m > 0)
+        if at_station or step.gap or step.leg is None or step.leg != self._leg or self._peak is None:
             closed = self._close(self._turned.fix.fixed_at if self._turned else None)
             self._restart(step)
             return closed

@@ -17,7 +17,7 @@ from math import atan2, cos, degrees, inf, radians, sin
 from typing import Literal, NamedTuple, TypeVar
 
 from checkpoint.core import geo
-from checkpoint.core.episodes import Step, Unknown, WrongWay
+from checkpoint.core.episodes import SLOW_KMH, Step, Unknown, WrongWay
 from checkpoint.core.fixes import Episode, Fix, TrackReading, TrackVisit
 from checkpoint.core.loop import LEGS, Leg
 from checkpoint.core.offloop import OffLoop
@@ -34,6 +34,7 @@ _ACCURACY_CAP_M = 100.0  # a device that claims less accuracy than this is not e
 _GAP_S = 600.0
 _GAP_INTERVALS = 4.0
 _CRUISE_MS = 25.0
+_PAUSE_S = 60.0  # between two fixes so far apart a truck may have stood
 _EDGE_M = 30.0  # leaving a station is believed beyond this
 _FAR_M = 300.0  # ... or by one fix beyond this
 _DRIVES_KMH, _DRIVES_M = 5.0, 15.0  # less than this is a receiver at rest
@@ -310,7 +311,7 @@ class Follower:
             line.searched_m += step.moved_m
         course = self._course(step)
         self._may_have_turned(step)
-        turning = bool(self._inside) and any(visit.fence.turning for visit in self._inside)
+        turning = bool(self._inside) and any(self._may_turn(visit.fence, step) for visit in self._inside)
         if turning:
             self._undecide()
         if self._undecided or self._leg is None:
@@ -335,6 +336,10 @@ class Follower:
             return
         step.excess_m = min(match.off_m - match.half_m for match in found.values()) - allowed
         step.back_in = any(match.off_m - allowed <= share * match.half_m for match in found.values())
+
+    def _may_turn(self, fence: Fence, step: Step) -> bool:
+        """At a point a truck turns; at a station around it, when it pauses there. What drives through has not turned."""
+        return fence.end or (fence.turning and (step.speed_kmh < SLOW_KMH or step.dt_s > _PAUSE_S))
 
     def _match(self, leg: Leg, step: Step, course: float | None) -> Match:
         way, line, place = self.ways.legs[leg], self._lines[leg], (step.fix.lon, step.fix.lat)

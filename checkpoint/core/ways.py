@@ -219,9 +219,10 @@ def _without_repeats(points: tuple[geo.LonLat, ...]) -> list[geo.LonLat]:
 class Fence:
     """The boundary of a station, with a box around it that answers most questions."""
 
-    def __init__(self, station_id: str, boundary: geo.BoundaryLike, turning: bool) -> None:
+    def __init__(self, station_id: str, boundary: geo.BoundaryLike, turning: bool, end: bool) -> None:
         self.station = station_id
-        self.turning = turning
+        self.turning = turning  # trucks may turn here
+        self.end = end  # ... and here they always do: one of the two points
         self._boundary = boundary
         circle = boundary.circle
         ring = [circle.center] if circle is not None else list(boundary.polygon)
@@ -264,7 +265,13 @@ class Ways:
         # A truck may turn at the two points, and at the stations around them (sampling, rest, loading lie together).
         points = [s.center for s in loop.stations if s.id in (loop.origin, loop.destination)]
         self.fences = tuple(
-            Fence(s.id, s.boundary, any(geo.distance_m(s.center, p) <= _TURNING_M for p in points)) for s in loop.stations
+            Fence(
+                s.id,
+                s.boundary,
+                any(geo.distance_m(s.center, p) <= _TURNING_M for p in points),
+                s.id in (loop.origin, loop.destination),
+            )
+            for s in loop.stations
         )
 
     def clear_m(self, place: geo.LonLat, scale: geo.LonLat) -> float:
