@@ -98,6 +98,11 @@ def test_one_way_without_times_has_its_ends_and_the_way_back_is_said_to_be_assum
     assert loop.inbound.points == tuple(reversed(loop.outbound.points))
 
 
+def test_one_time_for_all_places_is_no_time() -> None:
+    places = tuple(msgspec.structs.replace(place, at=NOW) for place in drawn(PATH.points).places)
+    assert draft([("planned", Drive(name="", places=places))]) == draft([("planned", drawn(PATH.points))])
+
+
 def test_a_recording_that_ends_on_the_way_home_still_turns_where_it_turned() -> None:
     truck = Truck(PATH, noise_m=5.0).drive(0, END_M).stand(900, at_m=END_M).drive(END_M, 12_000)
     drive = a_drive(truck.fixes)
@@ -266,6 +271,7 @@ def test_whatever_is_handed_in_is_a_loop_or_a_named_refusal(places: list[Place],
         "graphhopper_gpx/tour4-with-uturn.gpx",
         "graphhopper_gpx/gpxv1_0.gpx",
         "graphhopper_gpx/test1.gpx",
+        "graphhopper_gpx/issue-13.gpx",
         "munich_barefoot/x0001-001.json",
         "munich_barefoot/x0001-015.json",
         "munich_barefoot/x0001-015.geojson",

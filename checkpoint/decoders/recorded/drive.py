@@ -54,8 +54,9 @@ class Drive(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def timed(self) -> bool:
-        """Whether every place has its time."""
-        return all(place.at is not None for place in self.places)
+        """Whether every place has its time. One and the same for all is no time: so planners write it."""
+        times = {place.at for place in self.places}
+        return None not in times and (len(times) > 1 or len(self.places) == 1)
 
 
 class Recording(msgspec.Struct, frozen=True, kw_only=True):
