@@ -22,7 +22,7 @@ import msgspec
 from checkpoint import config
 from checkpoint.backup import commands as backing
 from checkpoint.config import Config, Misconfigured
-from checkpoint.core.datum import Datum
+from checkpoint.core.datum import BY_NAME
 from checkpoint.core.loop import LEGS, MalformedLoop, parse
 from checkpoint.ports import PortTaken, listen
 from checkpoint.ui import Texts, texts
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 _KEYS = ("issuer", "kiosk", "encryption")
 DONE, NO, ASKED_WRONGLY, IN_THE_WAY = range(4)
 FORMATS = ("jt808", "osmand", "owntracks")  # as in `checkpoint.shell.decode`, which is read only when it is asked for
-_DATUMS: dict[str, Datum] = {"wgs84": "WGS-84", "gcj02": "GCJ-02"}
 Command = Callable[[argparse.Namespace, Texts], int]
 
 
@@ -106,7 +105,7 @@ def parser(t: Texts) -> argparse.ArgumentParser:
     _track_options(draft, t)
     line = add("loop line", loop_line, loops)
     line.add_argument("file", type=Path, metavar="FILE.gpx", help=t("cli.help.gpx-file"))
-    line.add_argument("--datum", choices=tuple(_DATUMS), default="wgs84", help=t("cli.help.datum"))
+    line.add_argument("--datum", choices=tuple(BY_NAME), default="wgs84", help=t("cli.help.datum"))
     decode = add("decode", _in_shell("decode", "decoded"))
     decode.add_argument("format", choices=FORMATS, help=t("cli.help.decode-format"))
     decode.add_argument("file", nargs="?", type=Path, metavar="FILE", help=t("cli.help.decode-file"))
@@ -179,7 +178,7 @@ def _talk_options(parser: argparse.ArgumentParser, t: Texts) -> None:
 
 def _track_options(parser: argparse.ArgumentParser, t: Texts) -> None:
     parser.add_argument("tracks", nargs="+", type=Path, metavar="TRACK", help=t("cli.help.tracks"))
-    parser.add_argument("--datum", choices=tuple(_DATUMS), default="wgs84", help=t("cli.help.datum"))
+    parser.add_argument("--datum", choices=tuple(BY_NAME), default="wgs84", help=t("cli.help.datum"))
     parser.add_argument("--zone", type=_zone, metavar="ZONE", help=t("cli.help.zone"))
 
 
@@ -315,7 +314,7 @@ def loop_line(asked: argparse.Namespace, t: Texts) -> int:
     from checkpoint.decoders.line import MalformedLine, decode
 
     try:
-        line = decode(asked.file.read_bytes(), _DATUMS[asked.datum])
+        line = decode(asked.file.read_bytes(), BY_NAME[asked.datum])
     except MalformedLine as error:
         print(t("cli.loop.problem", problem=str(error)), file=sys.stderr)
         return NO

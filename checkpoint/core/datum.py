@@ -60,6 +60,8 @@ def gcj_to_wgs(lon: float, lat: float) -> LonLat:
     return x, y
 
 
+# What a datum is called where people type it.
+BY_NAME: dict[str, Datum] = {"wgs84": "WGS-84", "gcj02": "GCJ-02"}
 TO_WGS: dict[Datum, Callable[[float, float], LonLat]] = {
     "WGS-84": lambda lon, lat: (lon, lat),
     "GCJ-02": gcj_to_wgs,

@@ -7,12 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from checkpoint.core.datum import Datum
+from checkpoint.core.datum import BY_NAME
 from checkpoint.decoders.recorded import Drive, MalformedTrack, decode
 from checkpoint.shell.ground import complain
 from checkpoint.ui import Texts
-
-DATUMS: dict[str, Datum] = {"wgs84": "WGS-84", "gcj02": "GCJ-02"}
 
 
 def drives(asked: argparse.Namespace, t: Texts) -> Iterator[tuple[Path, Drive]]:
@@ -20,7 +18,7 @@ def drives(asked: argparse.Namespace, t: Texts) -> Iterator[tuple[Path, Drive]]:
     zone: ZoneInfo | None = asked.zone
     for file in asked.tracks:
         try:
-            recording = decode(file.read_bytes(), DATUMS[asked.datum], zone)
+            recording = decode(file.read_bytes(), BY_NAME[asked.datum], zone)
         except MalformedTrack as error:
             raise NotRead(in_words(file, error, t)) from None
         if recording.placeless_count:

@@ -7,7 +7,7 @@ from starlette.datastructures import UploadFile
 from starlette.requests import Request
 from starlette.responses import Response
 
-from checkpoint.core.datum import Datum
+from checkpoint.core.datum import BY_NAME, Datum
 from checkpoint.core.facts import DeviceBound, Fact
 from checkpoint.decoders.recorded import MAX_BYTES, MalformedTrack, decode
 from checkpoint.importing import Imported, NotImported, device_for, take_in
@@ -16,8 +16,6 @@ from checkpoint.web.access import COORDINATOR, Rule, caller_of
 from checkpoint.web.house import house_of
 from checkpoint.web.journeys import look_of
 from checkpoint.web.page import FALLBACK_ZONE, language_of, render
-
-DATUMS: dict[str, Datum] = {"wgs84": "WGS-84", "gcj02": "GCJ-02"}
 
 
 def _page(request: Request, mistake: str = "", done: Imported | None = None, file: str = "", status: int = 200) -> Response:
@@ -29,7 +27,7 @@ def _page(request: Request, mistake: str = "", done: Imported | None = None, fil
         status=status,
         zone=loop.zone if loop is not None else FALLBACK_ZONE,
         vehicle=look.view.vehicle,
-        datums=tuple(DATUMS),
+        datums=tuple(BY_NAME),
         mistake=mistake,
         done=done,
         file=file,
@@ -47,7 +45,7 @@ async def hand_in(request: Request) -> Response:
     sent = form.get("file")
     name = (sent.filename or "") if isinstance(sent, UploadFile) else ""
     data = await sent.read() if isinstance(sent, UploadFile) else b""
-    datum = DATUMS.get(str(form.get("datum", "")), "WGS-84")
+    datum = BY_NAME.get(str(form.get("datum", "")), "WGS-84")
     await form.close()
     return await run_in_threadpool(_take, request, name[:100], data, datum)
 
