@@ -138,6 +138,7 @@ def test_what_anyone_may_do_is_a_short_list() -> None:
     opened = {rule.path for rule in TABLE if ANYONE in rule.who}
     assert {path for path in opened if not path.startswith(("/static/", "/d/", "/driver"))} == {
         "/sign-in", "/sign-out", "/livez", "/readyz", "/metrics", "/api/v1/session", "/api/v1/enrol", "/api/v1/positions/osmand",
+        "/api/v1/positions/owntracks",
         "/sign-in/code", "/sign-in/passkey", "/sign-in/passkey/ask", "/join/{token}", "/join/{token}/strength",
         "/api/v1/invitations", "/problems", "/problems/{kind}", "/api/v1/openapi.json",
     }  # fmt: skip

@@ -102,7 +102,7 @@ def test_what_can_be_guessed_may_be_tried_seldom() -> None:
     writing = [rule for rule in TABLE if ANYONE in rule.who and set(rule.methods) - SAFE]
     open_to_all = {rule.path for rule in writing if rule.rate not in slow}
     assert open_to_all == {
-        "/api/v1/positions/osmand", "/sign-out",
+        "/api/v1/positions/osmand", "/api/v1/positions/owntracks", "/sign-out",
         "/join/{token}/strength", "/sign-in/passkey/ask", "/sign-in/passkey",  # nothing to be guessed there
     }  # fmt: skip
 
