@@ -181,6 +181,13 @@ def test_a_drive_without_times_is_a_route_and_gives_no_fixes() -> None:
         fixes_of(drive, "d")
 
 
+def test_a_planner_s_one_time_for_all_points_gives_no_fixes() -> None:
+    drive = only(line({"times": [TIMES[0], TIMES[0]]}))
+    assert not drive.timed
+    with pytest.raises(MalformedTrack, match="untimed"):
+        fixes_of(drive, "d")
+
+
 def test_a_declared_datum_is_converted_once() -> None:
     there = datum.wgs_to_gcj(120.5, 28)
     place = only(f"lat,lon\n{there[1]},{there[0]}\n", datum="GCJ-02").places[0]

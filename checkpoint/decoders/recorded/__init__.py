@@ -93,6 +93,8 @@ def fixes_of(drive: Drive, device: str) -> Sequence[tuple[Fix, datetime]]:
     """The drive as position reports of a device, each with when it was received (its own time, where the file does not say),
     in the order received. Raises `MalformedTrack` when a place has no time."""
     arrived = []
+    if not drive.timed and all(place.at is not None for place in drive.places):
+        raise MalformedTrack("untimed")
     for place in drive.places:
         if place.at is None:
             some = any(other.at is not None for other in drive.places)
