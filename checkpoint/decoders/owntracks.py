@@ -53,10 +53,11 @@ def basic(authorization: str) -> tuple[str, str]:
     if scheme.lower() != "basic":
         return "", ""
     try:
-        user, _, password = base64.b64decode(told.strip(), validate=True).decode().partition(":")
+        shown = base64.b64decode(told.strip(), validate=True).decode()
     except ValueError:  # no base64, no UTF-8
         return "", ""
-    return user.strip(), password.strip()
+    user, _, password = shown.partition(":")
+    return (user.strip(), password.strip()) if shown.isprintable() else ("", "")
 
 
 def decode(device: str, body: bytes) -> tuple[Message, ...]:

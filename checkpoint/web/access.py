@@ -132,6 +132,8 @@ def guarded(rule: Rule) -> Route:
         house = house_of(request)
         callers = await _callers(request, house)
         request.state.caller = caller = _admitted(callers, rule)
+        if "\0" in request.scope["path"]:  # names nothing that a database can hold
+            raise Problem(404, "not-found")
         if caller is None:
             if not callers:
                 bounds.spend(request, house.limits, STRANGERS, None)

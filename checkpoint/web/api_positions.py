@@ -19,6 +19,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
+from checkpoint.core.declared import odd_time
 from checkpoint.core.facts import Fact, HelpCalled, digest_id
 from checkpoint.decoders import osmand
 from checkpoint.store import StorageFull
@@ -49,7 +50,9 @@ async def take_osmand(request: Request) -> Response:
     if not known.ours:
         bounds.spend(request, house.limits, UNBOUND, None)
     if known.keyed:
-        received = received.replace(message.device.encode(), known.device.encode())
+        key = message.device.encode()
+        # Written in another way than it reads, it could not be taken out.
+        received = received.replace(key, known.device.encode()) if key in received else b""
         fixes = tuple(msgspec.structs.replace(fix, device=known.device) for fix in message.fixes)
         message = msgspec.structs.replace(message, device=known.device, fixes=fixes)
     await run_in_threadpool(_take, house, message, known, received, received_at)
@@ -70,21 +73,19 @@ def recognised(house: House, shown: str, at: datetime) -> Known:
 
 
 def _take(house: House, message: osmand.Message, known: Known, received: bytes, received_at: datetime) -> None:
+    vehicle = house.intake.vehicle_of(message.device, received_at)
     try:
-        taken = house.intake.take_fixes(message.fixes)
-    except StorageFull:
+        if house.intake.take_fixes(message.fixes).refused:
+            raise Problem(503, "busy", headers={"Retry-After": str(RETRY_S)})
+    except (StorageFull, Problem):
         # There is no room for where a truck is; for a driver who calls for help there is.
-        vehicle = house.intake.vehicle_of(message.device, received_at)
         if message.alarm == osmand.SOS and vehicle is not None:
             _call_help(house, message, vehicle, received, received_at)
         raise
-    if taken.refused:
-        raise Problem(503, "busy", headers={"Retry-After": str(RETRY_S)})
     if not known.ours:
         raise Problem(404, "unknown-device")
     if message.trouble:
         house.intake.keep_aside(message.device, received, f"position-{message.trouble}")
-    vehicle = house.intake.vehicle_of(message.device, received_at)
     if message.alarm == osmand.SOS:
         if vehicle is not None:
             _call_help(house, message, vehicle, received, received_at)
@@ -93,10 +94,12 @@ def _take(house: House, message: osmand.Message, known: Known, received: bytes, 
 
 
 def _call_help(house: House, message: osmand.Message, vehicle: str, received: bytes, received_at: datetime) -> None:
-    """The app's SOS button is a call for help. The same message again, sent until it is answered, is the same call."""
+    """The app's SOS button is a call for help. The same message again, sent until it is answered, is the same call; one that
+    says no time is it for an hour."""
     last = message.fixes[-1].fixed_at if message.fixes else message.at
-    at = min(last or received_at, received_at)
-    name = digest_id("sos", message.device, at.isoformat() if last else received.decode("utf-8", "replace"))
+    at = last if last is not None and last <= received_at and not odd_time(last, received_at) else received_at
+    pressed = last.isoformat() if last else f"{received_at:%Y-%m-%dT%H} {received.decode('utf-8', 'replace')}"
+    name = digest_id("sos", message.device, pressed)
     if house.store.fact(name) is None:
         what = HelpCalled(person="", vehicle=vehicle, words="SOS")
         house.intake.record(Fact(id=name, at=at, witness=f"phone:{digest_id('device', message.device)[:12]}", what=what))

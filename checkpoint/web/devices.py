@@ -116,7 +116,8 @@ def new_key() -> str:
 def known_as(house: House, shown: str) -> Known | None:
     """Who it is that shows this number or key; None for whoever may not be believed to be who they say."""
     registry = house.store.registry
-    tracker = registry.tracker_by_key(digest(shown))
+    # A phone's keyboard begins what is typed with a capital.
+    tracker = registry.tracker_by_key(digest(shown)) or registry.tracker_by_key(digest(shown.lower()))
     if tracker is not None:
         return Known(tracker.device, keyed=True, ours=True, revoked=tracker.revoked_at is not None)
     tracker = registry.tracker(shown)
