@@ -356,7 +356,7 @@ def reversal(line: geo.Path, random: Random, run_up_m: float = 4_000.0, back_m: 
 def reversal_past_a_station(line: geo.Path, random: Random) -> Made:
     """Past a station without a stop, round soon after it, and back through it."""
     made = reversal(line, random)
-    return made._replace(stations=(station("passed", made.way.at(made.true_m - random.uniform(0, 1_500)), 150.0),))
+    return made._replace(stations=(station("passed", made.way.at(made.true_m - random.uniform(200, 1_500)), 150.0),))
 
 
 Case = Callable[[geo.Path, Random], Made | None]

@@ -344,6 +344,17 @@ def test_a_displaced_fix_does_not_end_a_rest() -> None:
     assert seconds(truck.fixes[-1].fixed_at, stop.since) >= 1_190
 
 
+@pytest.mark.parametrize("every_s", [10.0, 30.0])
+@pytest.mark.parametrize("said", [{}, {"speed_kmh": None}])
+def test_a_break_is_a_break_although_the_receiver_was_elsewhere_for_three_fixes(every_s: float, said: dict[str, None]) -> None:
+    truck = Truck(PATH, noise_m=5, every_s=every_s).drive(0, 10_000)
+    truck.said |= said
+    truck.stand(900, at_m=10_000)
+    for _ in range(3):
+        truck.report(place_moved(PATH.at(10_000), 150, 100), 0.0, None)
+    assert read(truck.stand(900, at_m=10_000).fixes).driving_since is None
+
+
 def test_a_receiver_that_dreams_of_speed_still_stands() -> None:
     truck = Truck(PATH, noise_m=5).drive(0, 10_000)
     stood_at = truck.at

@@ -18,7 +18,8 @@ from checkpoint.core.loop import Policy
 
 _RADIUS_M = 50.0  # staying within this, and the fix's own accuracy, is standing
 _SETTLED_S = 60.0  # without a reported speed, standing is believed after this
-_STRAY_M = 300.0  # a single fix this near a standing truck may be the receiver's fault
+_STRAY_M = 300.0  # fixes this near a standing truck that do not drive may be the receiver's fault
+_STRAY_S = 100.0  # ... for so long
 _JITTER_KMH = 15.0  # what a receiver at rest may report; faster than this the truck moves
 _FAST_MS = 25.0  # what a truck may have driven at in a gap: the least time at the wheel is distance over this
 
@@ -79,9 +80,10 @@ class Rest:
         if away <= _RADIUS_M + min(step.accuracy_m, 50.0) and (reported is None or reported <= _JITTER_KMH):
             self._stay(step, anchor)
             return None
-        if self.standing and self._stray is None and away <= _STRAY_M and (reported is None or reported <= _JITTER_KMH):
-            self._stray = step
-            return None
+        if self.standing and away <= _STRAY_M and (reported is None or reported <= _JITTER_KMH):
+            self._stray = self._stray or step
+            if step.at_s - self._stray.at_s < _STRAY_S:
+                return None
         return self._leave(step, anchor, last)
 
     def _settle(self, step: Step) -> None:
