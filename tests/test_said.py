@@ -8,7 +8,9 @@ from random import Random
 import msgspec
 
 from checkpoint.core.fixes import Fix, TrackReading
+from checkpoint.core.follow import Follower
 from checkpoint.core.track import Track
+from checkpoint.core.ways import ways_of
 from tests.roads import PATH, SAME_ROAD, T0, Truck
 
 
@@ -79,3 +81,14 @@ def test_a_crossing_that_is_no_station_of_ours_or_no_sentence_is_harmless() -> N
     told = ["enter nowhere", "leave", "gibberish", "enter "]
     said = [msgspec.structs.replace(fix, crossing=text) for fix, text in zip(fixes, told, strict=False)]
     assert [c.outside_m for c in _read(said).crossings] == [None] * len(_read(said).crossings)
+
+
+def test_what_was_said_long_ago_leaves_the_reading() -> None:
+    fixes = _alarmed()
+    follower = Follower(ways_of(SAME_ROAD))
+    for fix in sorted(fixes, key=lambda fix: fix.fixed_at):
+        follower.step(fix)
+    late = follower.last.fixed_at + timedelta(seconds=1) if follower.last else T0
+    assert any(alarm.until is not None for alarm in follower.reading().alarms)
+    follower.forget(late)
+    assert all(alarm.until is None for alarm in follower.reading().alarms)

@@ -135,9 +135,11 @@ class Follower:
         return twin
 
     def forget(self, before: datetime) -> None:
-        """Let go of visits and episodes that ended before an instant."""
+        """Let go of visits and episodes that ended before an instant, and of what devices said and was passed before it."""
         self.visits = tuple(v for v in self.visits if v.until is None or v.until >= before)
         self.episodes = tuple(e for e in self.episodes if e.until is None or e.until >= before)
+        self._said.forget(before)
+        self._passing.forget(before)
 
     # -- one fix --------------------------------------------------------------------------------------------------------
 

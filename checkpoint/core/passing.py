@@ -7,6 +7,7 @@ Across a gap nothing is told: a phone that sleeps at a station is found beyond i
 
 from __future__ import annotations
 
+from datetime import datetime
 from math import inf
 
 from checkpoint.core.episodes import Step, Watcher, cited
@@ -41,6 +42,10 @@ class Passing(Watcher):
                 Passed(station=self._next, leg=step.leg, at=step.fix.fixed_at, evidence=cited(step)),
             )
             self._look_ahead(loop, self._next_m - _BEYOND_M)
+
+    def forget(self, before: datetime) -> None:
+        """Let go of what was passed before an instant."""
+        self.passed = tuple(p for p in self.passed if p.at >= before)
 
     def _look_ahead(self, loop: Loop, along_m: float) -> None:
         self._next_m, self._next = inf, ""

@@ -48,6 +48,12 @@ class Said(Watcher):
                 for a in self._held
             )
 
+    def forget(self, before: datetime) -> None:
+        """Let go of what was over, or was crossed, before an instant."""
+        self._over = tuple(a for a in self._over if a.seen_until >= before)
+        self._held = tuple(a for a in self._held if a.until is None or a.seen_until >= before)
+        self.crossings = tuple(c for c in self.crossings if c.at >= before)
+
     def _alarmed(self, fix: Fix) -> None:
         kept, said = [], dict.fromkeys(fix.alarms)
         for alarm in self._held:
