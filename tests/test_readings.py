@@ -392,13 +392,13 @@ def test_what_could_not_be_written_is_written_later(yard: Yard, monkeypatch: pyt
 def test_what_was_put_by_hinders_no_late_fix_from_disproving_a_warning(yard: Yard) -> None:
     yard.departed()
     yard.drive(240)
-    yard.drive(240, lon=120.602, step=60)
+    yard.drive(300, lon=120.602, step=60)
     yard.watch.keep()
     yard.restart()
     assert yard.told("off-loop") == ["raised off-loop yellow"]
     since = yard.facts(WarningRaised)[0].since
     yard.clock.forward(hours=1)
-    yard.drive(300, step=10, at=since - 45 * SECOND)
+    yard.drive(360, step=10, at=since - 45 * SECOND)
     yard.watch.settle()
     assert yard.told("off-loop") == ["raised off-loop yellow", "withdrawn off-loop"]
     assert _reading(yard) == _whole(yard)
