@@ -317,6 +317,17 @@ def test_a_file_is_read_as_standard_input_is(tmp_path: Path, capsys: pytest.Capt
     assert main(["decode", "jt808", str(tmp_path / "none")]) == 3
 
 
+def test_what_an_editor_puts_before_a_file_costs_no_message(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = b"\xef\xbb\xbf\r\n" + wire(Terminal().heartbeat()).upper().encode() + b"\r\n"
+    (tmp_path / "messages").write_bytes(given)
+    assert main(["decode", "jt808", str(tmp_path / "messages")]) == 0
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(given)))
+    assert main(["decode", "jt808", "-"]) == 0
+    assert len(capsys.readouterr().out.splitlines()) == 2
+
+
 def test_the_command_offers_what_there_is_and_every_error_has_its_words() -> None:
     assert tuple(decode.FORMATS) == cli.FORMATS
     names = set(

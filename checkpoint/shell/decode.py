@@ -8,6 +8,7 @@ answered with an `error` and never ends the command; it ends with 1 then.
 from __future__ import annotations
 
 import argparse
+import codecs
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import nullcontext
@@ -42,7 +43,7 @@ class Read(msgspec.Struct, kw_only=True):
 def decoded(asked: argparse.Namespace, t: Texts) -> int:
     """Read lines until there are no more."""
     read, every = FORMATS[asked.format], True
-    with nullcontext(sys.stdin.buffer) if asked.file is None else asked.file.open("rb") as lines:
+    with nullcontext(sys.stdin.buffer) if asked.file is None or str(asked.file) == "-" else asked.file.open("rb") as lines:
         for line in _lines(lines):
             found = Read(error="long", values={"most": LINE_BYTES}) if line is None else read(line, utc_now())
             every = every and not found.error
@@ -59,8 +60,9 @@ def _lines(lines: BinaryIO) -> Iterator[str | None]:
             if not rest or rest.endswith(b"\n"):
                 yield None
                 break
-        if whole and line.strip():
-            yield line.strip().decode("utf-8", "replace")
+        line = line.removeprefix(codecs.BOM_UTF8).strip()  # what some editors put before everything
+        if whole and line:
+            yield line.decode("utf-8", "replace")
 
 
 def _printed(found: Read, t: Texts) -> str:
