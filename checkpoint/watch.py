@@ -392,6 +392,8 @@ class Watch:
     def _reading(self, watched: _Watched, loop: Loop | None, now: datetime) -> TrackReading | None:
         """What the fixes say, read against the loop in force; None without a loop or a fix."""
         if loop is None:
+            if watched.track is None:
+                self._readings.forget(watched.vehicle)
             return None
         if watched.track is None or watched.track.loop is not loop:
             watched.track = self._readings.track(watched.vehicle, loop, now - TRACK_READ, TRACK_READ, monotonic())

@@ -12,7 +12,7 @@ import msgspec
 import pytest
 
 from checkpoint import readings
-from checkpoint.core.facts import WarningCleared, WarningRaised, WarningWithdrawn
+from checkpoint.core.facts import Voided, WarningCleared, WarningRaised, WarningWithdrawn
 from checkpoint.core.fixes import Fix, TrackReading
 from checkpoint.core.follow import Follower
 from checkpoint.core.kept import Unreadable, pack, unpack
@@ -333,6 +333,34 @@ def test_what_was_put_by_leaves_with_the_fixes_and_is_not_written_again_in_their
     assert _kept(yard) == []
 
 
+def test_a_row_that_may_not_be_written_any_more_does_not_stand_for_what_came_after_it(yard: Yard) -> None:
+    yard.departed()
+    yard.drive(300)
+    yard.watch.keep()
+    yard.drive(100)
+    # As if the sweep had let go of what the track still names, after the row was written.
+    yard.place.behind("UPDATE readings_to SET swept = (SELECT oldest + 1 FROM readings)")
+    yard.watch.keep()
+    assert _kept(yard) == []
+    yard.restart()
+    yard.watch.settle()
+    assert _reading(yard) == _whole(yard)
+
+
+def test_a_vehicle_that_is_on_no_loop_any_more_holds_nothing_back(yard: Yard) -> None:
+    yard.departed()
+    yard.drive(100)
+    yard.watch.keep()
+    [number] = yard.place.behind("SELECT number FROM facts WHERE kind = 'LoopPublished'")[0]
+    yard.tell(Voided(target=next(r.fact.id for r in yard.store.facts_after(number - 1, 1)), reason="wrong"))
+    yard.restart()
+    yard.watch.settle()
+    yard.drive(100)
+    yard.watch.keep()
+    assert _kept(yard) == []
+    assert yard.place.behind("SELECT number FROM readings_to") == [(yard.store.last_position(),)]
+
+
 def test_a_record_that_was_brought_back_reads_its_tracks_anew(yard: Yard, monkeypatch: pytest.MonkeyPatch) -> None:
     yard.departed()
     yard.drive(300)
@@ -392,13 +420,13 @@ def test_what_could_not_be_written_is_written_later(yard: Yard, monkeypatch: pyt
 def test_what_was_put_by_hinders_no_late_fix_from_disproving_a_warning(yard: Yard) -> None:
     yard.departed()
     yard.drive(240)
-    yard.drive(300, lon=120.602, step=60)
+    yard.drive(360, lon=120.602, step=60)
     yard.watch.keep()
     yard.restart()
     assert yard.told("off-loop") == ["raised off-loop yellow"]
     since = yard.facts(WarningRaised)[0].since
     yard.clock.forward(hours=1)
-    yard.drive(360, step=10, at=since - 45 * SECOND)
+    yard.drive(420, step=10, at=since - 45 * SECOND)
     yard.watch.settle()
     assert yard.told("off-loop") == ["raised off-loop yellow", "withdrawn off-loop"]
     assert _reading(yard) == _whole(yard)

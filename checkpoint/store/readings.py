@@ -89,7 +89,9 @@ class Readings:
         if held != turn:
             self.drop()
             return None
-        names = sorted(set(gone))
+        rows = list(rows)
+        kept = [row for row in rows if micros(row.oldest) >= swept]
+        names = sorted({*gone, *(row.vehicle for row in rows)} - {row.vehicle for row in kept})
         for i in range(0, len(names), _AT_ONCE):
             part = names[i : i + _AT_ONCE]
             self._db.run(f"DELETE FROM readings WHERE vehicle IN ({', '.join('?' * len(part))})", part)
@@ -97,7 +99,7 @@ class Readings:
             "INSERT INTO readings (vehicle, made_by, number, oldest, state, before, seal) VALUES (?, ?, ?, ?, ?, ?, ?)"
             " ON CONFLICT (vehicle) DO UPDATE SET made_by = excluded.made_by, number = excluded.number,"
             " oldest = excluded.oldest, state = excluded.state, before = excluded.before, seal = excluded.seal",
-            [self._row(row) for row in rows if micros(row.oldest) >= swept],
+            [self._row(row) for row in kept],
         )
         new = secrets.token_hex(8)
         self._db.run("UPDATE readings_to SET turn = ?, number = ?", (new, number))
