@@ -239,7 +239,11 @@ class _Desk:
         """Note what was told."""
         match fact.what:
             case WarningRaised() as raised:
-                suspicion = self._suspicions.pop((raised.finding, raised.subject), None)
+                suspicion = self._suspicions.get((raised.finding, raised.subject))
+                if suspicion is not None and suspicion.raised_at < raised.since:
+                    suspicion = None  # of something else, before
+                else:
+                    self._suspicions.pop((raised.finding, raised.subject), None)
                 self._said[fact.id] = Said(
                     kind=raised.finding,
                     level=raised.colour,
@@ -270,7 +274,8 @@ class _Desk:
         """Note what is suspected, and which suspicions came to nothing."""
         found = {(f.kind, f.subject): f for f in judgement.findings if not f.confirmed}
         for key, suspicion in list(self._suspicions.items()):
-            if key not in found:
+            # What began after the suspicion was first said is another one.
+            if key not in found or suspicion.raised_at < found[key].since:
                 del self._suspicions[key]
                 self._dropped.append(_suspected(suspicion, now))
         for key, finding in found.items():

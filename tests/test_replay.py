@@ -77,6 +77,16 @@ def test_one_thrown_fix_is_a_suspicion_at_most_and_comes_to_nothing() -> None:
     assert all(one.state == "suspected" and one.cleared_at is not None for one in said)
 
 
+def test_a_suspicion_before_a_silence_is_not_that_of_the_excursion_after_it() -> None:
+    fixes = list(a_drive().fixes)
+    away = place_moved((fixes[-1].lon, fixes[-1].lat), 300, -300)
+    fixes[-1] = msgspec.structs.replace(fixes[-1], lon=away[0], lat=away[1])
+    fixes += a_drive().silent(7200).stand(300, away).fixes[len(fixes) :]
+    said = [one for one in replay(SAME_ROAD, at_once(fixes)) if one.kind == "off-loop"]
+    assert [(one.state, one.confirmed_at is None) for one in said] == [("suspected", True), ("confirmed", False)]
+    assert all(one.raised_at >= one.since for one in said)
+
+
 def test_silence_stops_and_the_wrong_way_are_said_by_their_names() -> None:
     truck = a_drive().stand(40 * 60, at_m=10_000).drive(10_000, 20_000).silent(2400).drive(20_100, 25_000).drive(25_000, 22_000)
     said = warnings(replay(SAME_ROAD, at_once(truck.drive(22_000, 30_000).fixes)))
