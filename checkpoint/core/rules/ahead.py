@@ -19,8 +19,8 @@ _PASSED_M = 500.0
 _TRUST_S = 450.0  # planned seconds of driving after which a truck's own pace counts for half
 _PACES = 0.6, 3.0  # how much faster or slower than the plan is believed to go on
 # How far off an estimate is, as a share of the driving: what is left once the pace is known, and what a known pace takes away.
-_SPREAD, _UNKNOWN_PACE = 0.04, 0.10
-_SPREAD_S = 60.0
+_SPREAD, _UNKNOWN_PACE = 0.055, 0.10
+_SPREAD_S = 90.0
 _SLOWER = 1.5  # there is more to be late by than to be early by
 # A driver takes the break that the law demands at any time in the second half of the driving it allows. It is counted when
 # the chance that it comes before the station is at least so much, and lasts so many times what the law demands: for the
