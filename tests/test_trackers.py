@@ -14,7 +14,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 import pytest
 from starlette.testclient import TestClient
 
-from checkpoint.core.facts import DeviceBound, DeviceReleased
+from checkpoint.core.facts import DeviceBound, DeviceReleased, Loaded
 from checkpoint.store import Store
 from checkpoint.web import access
 from checkpoint.web.access import CARRIER, COORDINATOR
@@ -24,6 +24,7 @@ from checkpoint.web.limits import UNBOUND, Limits
 from checkpoint.web.set_up import set_up
 from tests.ground import T0, Still, store_in
 from tests.test_driver import granted
+from tests.witness import fact
 
 PLATE = "浙C12345"
 SENT = "/api/v1/positions/osmand"
@@ -303,6 +304,26 @@ def test_the_trucks_page_says_who_reports_for_it_and_that_one_lives_without_know
     answer = carrier.get(f"/vehicles/{PLATE}")
     assert answer.status_code == 200
     assert "Where its positions come from" not in answer.text
+
+
+def test_a_number_that_opens_the_door_is_shown_to_no_carrier(app: Any, desk: TestClient, air: TestClient, clock: Still) -> None:
+    granted(app)
+    number, house = "865432100000017", app.state.house
+    look = house.watch.look(PLATE)
+    what = Loaded(vehicle=PLATE, pass_id=look.view.pass_.grant.pass_id, parcels_count=1, seal="1")
+    house.intake.record(fact("loaded", T0, what))
+    desk.post("/stations/devices", data={"device": number, "vehicle": PLATE})
+    assert send(air, number, alarm="sos").status_code == 200
+    house.watch.settle()
+    assert f'<span class="soft figures">{number}</span>' in desk.get(f"/vehicles/{PLATE}").text
+    carrier = TestClient(app, base_url="https://loop.example", headers={"accept-language": "en"})
+    token = access.open_session(house, role=CARRIER, who="瓯海冷链", name="瓯海冷链")
+    carrier.cookies.set(access.cookie_name(house, COORDINATOR), token)
+    at = house.watch.look(PLATE).view.journey.id
+    own = [f"/vehicles/{PLATE}{page}" for page in ("", "/replay", "/replay.json", "/plan.json")]
+    for path in (*own, "/", "/board/live", f"/api/v1/vehicles/{PLATE}", f"/api/v1/journeys/{at}", "/api/v1/warnings"):
+        answer = carrier.get(path, headers={"accept": "application/json" if "api" in path else "text/html"})
+        assert (answer.status_code, number in answer.text) == (200, False), path
 
 
 def test_what_nobody_bound_has_no_page(desk: TestClient) -> None:

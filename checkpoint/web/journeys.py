@@ -141,6 +141,8 @@ def _vehicle(request: Request) -> Response:
         named={s.id for s in loop.stations} if loop is not None else set(),
         show="open",
         may_correct=caller.role == COORDINATOR,
+        # A number that a device was bound by is all that it shows to be believed.
+        names_devices=caller.role == COORDINATOR,
         sees_health=caller.role != CARRIER,
         sources=sources_of(house, view.vehicle) if caller.role == COORDINATOR else None,
         reasons_of_health=REASONS_OF_HEALTH if caller.role == CARRIER else frozenset(),

@@ -19,6 +19,8 @@ from checkpoint.core.facts import (
     Alerted,
     Amended,
     AntigenRead,
+    DeviceBound,
+    DeviceReleased,
     Fact,
     HealthCodeSeen,
     ResultReported,
@@ -93,7 +95,11 @@ def drives_for(view: View, carrier: str) -> bool:
 
 
 def is_own(fact: Fact, passes: tuple[PassState, ...], journeys: tuple[Journey, ...]) -> bool:
-    """Whether a fact about the truck happened under one of these passes: it names one, or falls into one of the laps."""
+    """Whether a fact about the truck happened under one of these passes: it names one, or falls into one of the laps. Which
+    device reports for the truck is nobody's own: the number that one was bound by is all that it shows to be believed."""
+    what = fact.what.what if isinstance(fact.what, Amended) else fact.what
+    if isinstance(what, DeviceBound | DeviceReleased):
+        return False
     named = {name.removeprefix("pass:") for name in subjects(fact) if name.startswith("pass:")}
     if named:
         return not named.isdisjoint(state.grant.pass_id for state in passes)
