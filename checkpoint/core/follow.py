@@ -313,7 +313,7 @@ class Follower:
             line.searched_m += step.moved_m
         course = self._course(step)
         self._may_have_turned(step)
-        turning = bool(self._inside) and any(self._may_turn(visit.fence, step) for visit in self._inside)
+        turning = bool(self._inside) and any(v.out is None and self._may_turn(v.fence, step) for v in self._inside)
         if turning:
             self._undecide()
         if self._undecided or self._leg is None:
