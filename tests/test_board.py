@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from checkpoint.core import geo
+from checkpoint.core.datum import gcj_to_wgs
 from checkpoint.core.facts import Amended, Fact, Loaded, Voided, WarningAnswered
 from checkpoint.store import Concern
 from checkpoint.ui import texts
@@ -24,6 +25,7 @@ from checkpoint.web.board_data import SHOWS, counts, truck, trucks, warnings
 from checkpoint.web.driver_card import card_of
 from checkpoint.web.hub import BACKLOG, Hub, sse
 from checkpoint.web.journey_data import people, thinned, timeline
+from checkpoint.web.journeys import last_place
 from checkpoint.web.ladder import LABEL_GAP, RUNG_GAP, ladder, spread, station_shares
 from checkpoint.web.words import Words
 from tests.desk import Desk, desk
@@ -458,6 +460,21 @@ def test_a_suspicion_is_shown_as_one_with_its_positions_and_nobody_is_warned(boa
     assert "29.40000°" in page
     assert 'class="proof"' in page
     assert {"proof"} <= {f["properties"]["kind"] for f in client.get("/vehicles/浙C20718/plan.json").json()["features"]}
+
+
+def test_where_a_truck_was_last_is_told_as_it_is_kept_and_as_chinese_maps_draw_it(board: Desk) -> None:
+    page = board.signed_in(COORDINATOR).get("/vehicles/浙C20718").text
+    wgs, gcj = (
+        re.search(rf'{name}[^<]*<span class="figures">(\d+\.\d{{5}}), (\d+\.\d{{5}})<', page) for name in ("WGS-84", "GCJ-02")
+    )
+    assert wgs is not None
+    assert gcj is not None
+    kept, drawn = ((float(found[2]), float(found[1])) for found in (wgs, gcj))
+    assert geo.distance_m(gcj_to_wgs(*drawn), kept) < 2
+    assert 100 < geo.distance_m(drawn, kept) < 700
+    abroad = last_place(11.5, 48.1)
+    assert abroad is not None
+    assert (abroad.wgs84, abroad.gcj02) == ("48.10000, 11.50000", "")
 
 
 def test_what_devices_say_stands_beside_what_we_find(board: Desk) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
@@ -17,6 +17,7 @@ from starlette.datastructures import FormData
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from checkpoint.core import datum
 from checkpoint.core.book import Book
 from checkpoint.core.facts import Amended, Fact, Happening, Voided, What, digest_id, subjects
 from checkpoint.core.geo import LonLat
@@ -81,6 +82,22 @@ def proof_of(view: View, suspected: Iterable[Finding], journey: Journey | None) 
     return [(float(x), float(y)) for x, y in places if isinstance(x, int | float) and isinstance(y, int | float)]
 
 
+class LastPlace(NamedTuple):
+    """A place as latitude, longitude for those who are sent there: as it is kept, and as Chinese maps draw it (empty where
+    they draw it the same)."""
+
+    wgs84: str
+    gcj02: str
+
+
+def last_place(lon: float | None, lat: float | None) -> LastPlace | None:
+    """The place in both datums, to a metre."""
+    if lon is None or lat is None:
+        return None
+    x, y = datum.wgs_to_gcj(lon, lat)
+    return LastPlace(f"{lat:.5f}, {lon:.5f}", f"{y:.5f}, {x:.5f}" if datum.is_shifted(lon, lat) else "")
+
+
 def _vehicle(request: Request) -> Response:
     house, caller = house_of(request), caller_of(request)
     now = house.now()
@@ -125,6 +142,7 @@ def _vehicle(request: Request) -> Response:
         people=crew,
         shown_warnings=gathered(shown),
         suspected=suspected,
+        last_place=last_place(row.lon, row.lat),
         said_alarms=said_alarms[:MOST_SAID],
         said_crossings=said_crossings[:MOST_SAID],
         said_departures=DEPARTURE,
