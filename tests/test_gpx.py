@@ -81,6 +81,8 @@ def test_names_survive_the_encodings_of_chinese_programs(encoding: str) -> None:
         (a_gpx('<trkpt lat="x" lon="1"/>'), "cannot be read"),
         (a_gpx('<trkpt lon="1"/>'), "cannot be read"),
         (a_gpx('<trkpt lat="28" lon="200"/>'), "no place on earth"),
+        (a_gpx('<trkpt lat="28" lon="1"><time>0001-01-01T00:00:00+14:00</time></trkpt>'), "cannot be read"),
+        (a_gpx('<trkpt lat="28" lon="1"><time>9999-12-31T23:59:59-14:00</time></trkpt>'), "cannot be read"),
         (b'<?xml version="1.0" encoding="klingon"?><gpx/>', "export the file as UTF-8"),
         (b"<gpx>\xff</gpx>", "export the file as UTF-8"),
         (b'<!DOCTYPE gpx [<!ENTITY a "aa"><!ENTITY b "&a;&a;">]><gpx><trk><name>&b;</name></trk></gpx>', "entities"),

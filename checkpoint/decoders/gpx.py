@@ -111,7 +111,10 @@ def _point(point: _Located) -> Point:
         raise MalformedGpx(f"lat={lat} lon={lon} is no place on earth: correct or delete that point")
     at = point.time
     if at is not None:
-        at = at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+        try:
+            at = at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+        except OverflowError as error:
+            raise MalformedGpx(f"a value in the file cannot be read ({error}): export it again") from None
     # GPX 1.0 has both, in m/s and degrees; 1.1 has neither, and what makers put into extensions is theirs.
     speed, course = _number(getattr(point, "speed", None)), _number(getattr(point, "course", None))
     return Point(
