@@ -85,8 +85,8 @@ def seen_rows(paths: dict[str, geo.Path], times: int) -> None:
 def main() -> int:
     """Measure and print."""
     asked = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    asked.add_argument("--km", type=float, default=500.0, help="kilometres a cell (and hours at rest)")
-    asked.add_argument("--times", type=int, default=40, help="true departures a cell")
+    asked.add_argument("--km", type=float, default=300.0, help="kilometres a cell (and hours at rest)")
+    asked.add_argument("--times", type=int, default=20, help="true departures a cell")
     asked.add_argument("--paths", default="", help="only these, with commas")
     asked.add_argument("--models", default="", help="only these, with semicolons")
     asked.add_argument("--only", choices=("false", "seen"))
