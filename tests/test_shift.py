@@ -51,6 +51,23 @@ def test_any_constant_shift_is_suspected_on_a_line_with_bends() -> None:
     }
 
 
+@pytest.mark.parametrize("every_s", [10, 30])
+def test_a_lap_in_another_datum_turns_and_stands_at_its_stations_all_the_same(every_s: int) -> None:
+    """Its stations are shifted with its line: turning at the far point was the wrong way, and standing there a stop elsewhere."""
+    there = [datum.wgs_to_gcj(*p) for p in ROAD]
+    truck = Truck(PATH, every_s=every_s, noise_m=5).stand(300, at_m=0).drive(0, PATH.length_m)
+    truck.stand(1500, at_m=PATH.length_m).drive(PATH.length_m, 0)
+    reading = read(truck.fixes, loop_of(there, policy=NARROW))
+    assert kinds(reading) == ["datum-suspect"]
+    assert [visit.station for visit in reading.visits if visit.until is not None] == ["B"]
+
+
+def test_a_truck_in_another_datum_that_turns_where_there_is_no_station_is_still_seen_to() -> None:
+    there = [datum.wgs_to_gcj(*p) for p in ROAD]
+    truck = Truck(PATH, noise_m=5).drive(0, 25_000).drive(25_000, 15_000)
+    assert sorted(kinds(read(truck.fixes, loop_of(there, policy=NARROW)))) == ["datum-suspect", "wrong-way"]
+
+
 def test_a_road_beside_the_line_is_a_departure_and_not_another_datum() -> None:
     truck = Truck(PATH, noise_m=5).drive(0, 5_000).drive(5_000, 30_000, side_m=300)
     assert kinds(read(truck.fixes)) == ["off-loop"]

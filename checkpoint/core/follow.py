@@ -259,15 +259,15 @@ class Follower:
         self._clear_m -= step.moved_m
         if not self._inside and self._clear_m > 0:
             return
-        place, allowed = (step.fix.lon, step.fix.lat), min(step.accuracy_m, _ACCURACY_CAP_M)
+        places, allowed = self._datum.places(step), min(step.accuracy_m, _ACCURACY_CAP_M)
         if not self._inside:
-            self._clear_m = self.ways.clear_m(place, step.scale)
+            self._clear_m = min([self.ways.clear_m(place, step.scale) for place in places])
             if self._clear_m > 0:
                 return
         inside = {v.fence.station: v for v in self._inside}
         kept: list[_Inside] = []
         for fence in self.ways.fences:
-            outside = fence.outside_m(place)
+            outside = min([fence.outside_m(place) for place in places])
             visit = inside.get(fence.station)
             if outside == 0.0:
                 if visit is not None:
@@ -430,6 +430,7 @@ class Follower:
         suspected = self._datum.since_s
         self._close(self._datum.step(step, self.ways))
         if suspected is None and self._datum.since_s is not None:
+            self._clear_m = 0.0  # where it is, too, is no longer only where it says
             # What looked like leaving the line was the shift all along.
             self.episodes = tuple(e for e in self.episodes if not self._datum.accounts_for(e))
             excursion = self._off.open()

@@ -81,6 +81,13 @@ class DatumSuspect(Watcher):
         """When what the confirmed suspicion explains began."""
         return self._since.at_s if self._since is not None and self._confirmed is not None else None
 
+    def places(self, step: Step) -> tuple[geo.LonLat, ...]:
+        """Where a position may be: where it says, and once a shift is found, moved back by it too. Which of the two is wrong
+        nobody knows yet, and a truck that may be at a station has neither passed it by nor stopped elsewhere."""
+        if self._confirmed is None or self._fitted is None:
+            return (_place(step),)
+        return _place(step), _back(_place(step), self._fitted)
+
     def explains(self, step: Step, ways: Ways) -> bool:
         """Whether a position off the line is just where the suspected shift puts the line's own places."""
         fit = self._fitted
