@@ -21,6 +21,7 @@ import msgspec
 from checkpoint import hindsight
 from checkpoint.core import geo, rules
 from checkpoint.core.book import Book
+from checkpoint.core.declared import odd_time
 from checkpoint.core.facts import (
     Cited,
     Colour,
@@ -87,10 +88,10 @@ class Said(msgspec.Struct, kw_only=True):
 
 def replay(loop: Loop, arrivals: Sequence[Arrival]) -> list[Said]:
     """What would have been said of these fixes on this loop, the earliest first. The loop is taken to be in force throughout,
-    whatever its dates."""
-    if not arrivals:
+    whatever its dates. Positions whose time cannot be true are not among them."""
+    arrived = sorted(believed(arrivals), key=lambda arrival: arrival[1])
+    if not arrived:
         return []
-    arrived = sorted(arrivals, key=lambda arrival: arrival[1])
     desk = _Desk(loop, arrived)
     rounds = [(at, [fix for fix, _ in together]) for at, together in groupby(arrived, key=lambda arrival: arrival[1])]
     for (received_at, fixes), next_at in zip(rounds, (*(at for at, _ in rounds[1:]), None), strict=True):
@@ -100,6 +101,11 @@ def replay(loop: Loop, arrivals: Sequence[Arrival]) -> list[Said]:
             desk.track.add(fix)
         desk.learnt(received_at, next_at)
     return desk.said()
+
+
+def believed(arrivals: Iterable[Arrival]) -> list[Arrival]:
+    """Those whose time can be true; the others the door sets aside, and nobody judges them."""
+    return [(fix, at) for fix, at in arrivals if not odd_time(fix.fixed_at, at)]
 
 
 class _Suspicion(msgspec.Struct, kw_only=True):

@@ -138,6 +138,15 @@ def test_an_excursion_that_late_fixes_disprove_is_withdrawn() -> None:
     assert said.withdrawn_at == on[-1].fixed_at + MINUTE
 
 
+def test_a_phone_a_day_ahead_is_not_judged_and_leaves_its_truck_silent() -> None:
+    fixes = list(a_drive().drive(10_000, END_M).fixes)
+    turned = fixes[40].fixed_at
+    ahead = [msgspec.structs.replace(f, fixed_at=f.fixed_at + timedelta(days=f.fixed_at > turned)) for f in fixes]
+    arrivals = [(fix, true.fixed_at) for fix, true in zip(ahead, fixes, strict=True)]
+    (said, *more) = warnings(replay(SAME_ROAD, [*arrivals, (fixes[-1], fixes[-1].fixed_at)]))
+    assert (said.kind, said.since, more) == ("silent", turned, [])
+
+
 def _watched(tmp_path: Path, loop: Loop, arrivals: Sequence[Arrival]) -> list[tuple[str, str, datetime, datetime]]:
     """What the watch itself tells over a real store: kind, what became of it, since when, and when it was told."""
     first = arrivals[0][1]
@@ -256,3 +265,18 @@ def test_a_track_without_times_and_a_policy_that_is_none_are_refused_in_words(
     (files / "other.json").write_text("[")
     assert run(files, "--policy", str(files / "other.json"), str(files / "track.csv")) == 1
     assert "other.json" in capsys.readouterr().err
+
+
+def test_positions_ahead_of_when_they_were_received_are_set_aside_aloud(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LANG", "C.UTF-8")
+    loop, track = tmp_path / "loop.json", tmp_path / "drive.csv"
+    loop.write_bytes(msgspec.json.encode(SAME_ROAD))
+    rows = [
+        f"{fix.fixed_at + timedelta(days=i > 19)},{fix.lat},{fix.lon},{fix.fixed_at}" for i, fix in enumerate(a_drive().fixes)
+    ]
+    for kept, code, words in ((rows, 0, f"{len(rows) - 20} positions have times"), (rows[20:], 1, "correct the times")):
+        track.write_text("\n".join(["time,lat,lon,received_at", *kept]))
+        assert cli.main(["replay", "--loop", str(loop), str(track), "--json"]) == code
+        assert words in capsys.readouterr().err

@@ -14,7 +14,7 @@ import pytest
 from checkpoint.core import datum, geo
 from checkpoint.core.fixes import Fix, TrackReading
 from checkpoint.core.loop import Policy
-from tests.roads import Truck, confirmed, loop_of, moved, read, road
+from tests.roads import Truck, confirmed, loop_of, moved, place_moved, read, road
 from tests.seeds import rounds, seeds
 
 ROAD = road()
@@ -60,6 +60,14 @@ def test_a_lap_in_another_datum_turns_and_stands_at_its_stations_all_the_same(ev
     reading = read(truck.fixes, loop_of(there, policy=NARROW))
     assert kinds(reading) == ["datum-suspect"]
     assert [visit.station for visit in reading.visits if visit.until is not None] == ["B"]
+
+
+def test_a_place_that_only_the_shift_puts_on_a_winding_line_proves_no_shortcut() -> None:
+    side = [(x, 900 * sin(x / 1_430) + 300 * sin(x / 320)) for x in range(0, 30_000, 50)]
+    path = geo.Path([place_moved((120.7, 28.0), *place) for place in side])
+    there = [datum.wgs_to_gcj(*p) for p in path.points]
+    truck = Truck(path, noise_m=5, seed=4).drive(0, path.length_m, 70)
+    assert kinds(read(truck.fixes, loop_of(there, policy=NARROW))) == ["datum-suspect"]
 
 
 def test_a_truck_in_another_datum_that_turns_where_there_is_no_station_is_still_seen_to() -> None:

@@ -436,11 +436,13 @@ class Follower:
             excursion = self._off.open()
             if excursion is not None and self._datum.accounts_for(excursion):
                 self._off.drop()
+        # A place that only a shift puts on the line is matched to its pieces by chance: it proves no way between them.
+        shortcut = self._shortcut.step(step)
         if step.excess_m > 0 and self._datum.explains(step, self.ways):
             step.excess_m, step.back_in = 0.0, True
         if step.excess_m > 0:
             self._off.interval_s = self.interval_s
-        for closed in (self._off.step(step), self._shortcut.step(step), self._wrong.step(step), self._rest.step(step)):
+        for closed in (self._off.step(step), shortcut, self._wrong.step(step), self._rest.step(step)):
             if closed is not None:
                 self._close(closed)
         self._pace.step(step, self.ways.loop)

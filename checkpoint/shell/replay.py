@@ -18,7 +18,7 @@ import msgspec
 from checkpoint.core.facts import Cited
 from checkpoint.core.loop import Loop, MalformedLoop, parse
 from checkpoint.decoders.recorded import MalformedTrack, fixes_of
-from checkpoint.replay import Arrival, Said, differences
+from checkpoint.replay import Arrival, Said, believed, differences
 from checkpoint.replay import replay as replayed
 from checkpoint.shell.ground import DONE, NO, complain
 from checkpoint.shell.tracks import NotRead, drives, in_words
@@ -40,7 +40,7 @@ def replay(asked: argparse.Namespace, t: Texts) -> int:
         tracks = []
         for file, drive in found:
             try:
-                tracks.append((drive.name or file.name, fixes_of(drive, "track")))
+                tracks.append((drive.name or file.name, _believed(file, fixes_of(drive, "track"), t)))
             except MalformedTrack as error:
                 raise NotRead(in_words(file, error, t)) from None
     except NotRead as error:
@@ -52,6 +52,16 @@ def replay(asked: argparse.Namespace, t: Texts) -> int:
         else:
             _Page(t, loop, arrivals, first=i == 0).print(name, other)
     return DONE
+
+
+def _believed(file: Path, arrivals: Sequence[Arrival], t: Texts) -> Sequence[Arrival]:
+    """Those that the server would judge; how many it would set aside is said. Raises `NotRead` where it would judge none."""
+    found = believed(arrivals)
+    if odd := len(arrivals) - len(found):
+        if not found:
+            raise NotRead(t("replay.none-believed", file=file))
+        complain(t("replay.set-aside", file=file, count=odd))
+    return found
 
 
 def _loop(file: Path) -> Loop:
