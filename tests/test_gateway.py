@@ -229,9 +229,8 @@ def test_one_shut_out_without_a_word_to_the_gateway_is_cut_off_soon(lone: Store,
         assert terminal.is_cut()
 
 
+@pytest.mark.parametrize("place", ["postgresql"], indirect=True)  # a file has one process
 def test_two_gateways_of_one_database_let_a_terminal_in_once(place: Place, clock: Still) -> None:
-    if place.kind == "sqlite":
-        pytest.skip("one process a file")
     stores = [place.open(clock), place.open(clock)]
     enrol(stores[0])
     with gateway(stores[0], clock) as one, gateway(stores[1], clock) as other:
