@@ -449,3 +449,24 @@ def test_the_devices_rhythm_is_the_middle_of_its_gaps_while_moving() -> None:
     truck = Truck(PATH, every_s=30.0).drive(0, 5_000).silent(500).drive(10_000, 15_000)
     assert read(truck.fixes).interval_s == 30.0
     assert read(truck.stand(300, at_m=15_000).silent(7_000).stand(30, at_m=15_000).fixes).interval_s == 30.0
+
+
+@pytest.mark.parametrize("every_s", [1, 5, 10, 30])
+def test_a_truck_that_says_no_speed_leaves_a_station_by_driving_however_often_it_reports(every_s: int) -> None:
+    loop = loop_of(PATH.points, None, station("wash", PATH.at(10_000), radius_m=400), policy=Policy(half_width_m=50))
+    truck = Truck(PATH, every_s=every_s, noise_m=4)
+    truck.said = {"speed_kmh": None, "course_deg": None, "accuracy_m": None}
+    reading = read(truck.drive(8_000, 14_000).fixes, loop)
+    assert reading.station == ""
+    assert [visit.station for visit in reading.visits] == ["wash"]
+    truck.stand(1500, at_m=14_000).drive(14_000, 16_000)
+    assert [e.kind for e in confirmed(read(truck.fixes, loop))] == ["unscheduled-stop"]
+
+
+@pytest.mark.parametrize("every_s", [1, 5, 10, 30])
+def test_a_receiver_at_rest_that_drifts_without_a_speed_has_not_left_its_station(every_s: int) -> None:
+    wash = station("wash", PATH.at(10_000), radius_m=20)
+    truck = Truck(PATH, every_s=every_s, noise_m=12, seed=3)
+    truck.said = {"speed_kmh": None, "course_deg": None, "accuracy_m": None}
+    reading = read(truck.stand(3 * 3600, at_m=10_000).fixes, loop_of(PATH.points, None, wash))
+    assert (reading.station, len(reading.visits)) == ("wash", 1)

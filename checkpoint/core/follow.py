@@ -61,11 +61,12 @@ class _OnLine:
 
 class _Out(NamedTuple):
     """Fixes outside the boundary of a station that are not believed yet: since when, how far the first was, how many of
-    them show a truck that drives."""
+    them show a truck that drives, and how far the last such was."""
 
     at: datetime
     metres: float
     driving: int
+    seen_m: float
 
 
 class _Inside:
@@ -290,8 +291,11 @@ class Follower:
         """
         if outside <= _EDGE_M + allowed:
             return _Inside(visit.fence, visit.since, step.fix.fixed_at)
-        out = visit.out or _Out(step.fix.fixed_at, min(outside, step.moved_m), 0)
-        out = out._replace(driving=out.driving + _drives(step))
+        out = visit.out or _Out(step.fix.fixed_at, min(outside, step.moved_m), 0, outside)
+        # Where a device says no speed and reports every second, one step is too short to show driving; several are not.
+        farther = step.fix.speed_kmh is None and not step.leaped and outside - out.seen_m > _DRIVES_M + step.accuracy_m
+        if farther or _drives(step):
+            out = out._replace(driving=out.driving + 1, seen_m=outside)
         enough = 2 if step.fix.speed_kmh is not None else 3
         left = out.driving >= enough or step.gap or (out.driving and outside > _FAR_M)
         if not left and (step.fix.fixed_at - out.at).total_seconds() < self.ways.loop.policy.stop_s:
