@@ -470,3 +470,15 @@ def test_a_receiver_at_rest_that_drifts_without_a_speed_has_not_left_its_station
     truck.said = {"speed_kmh": None, "course_deg": None, "accuracy_m": None}
     reading = read(truck.stand(3 * 3600, at_m=10_000).fixes, loop_of(PATH.points, None, wash))
     assert (reading.station, len(reading.visits)) == ("wash", 1)
+
+
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("every_s", [5, 10])
+def test_a_stop_that_no_speed_shows_is_one_stop_from_its_beginning(every_s: int, seed: int) -> None:
+    truck = Truck(PATH, every_s=every_s, noise_m=5, seed=seed)
+    truck.said = {"speed_kmh": None, "course_deg": None, "accuracy_m": None}
+    begun = truck.drive(8_000, 14_000).at
+    (stop,) = confirmed(read(truck.stand(1500, at_m=14_058).drive(14_100, 16_000).fixes), "unscheduled-stop")
+    assert abs((stop.since - begun).total_seconds()) <= 60
+    assert stop.until is not None
+    assert (stop.until - stop.since).total_seconds() >= 1430

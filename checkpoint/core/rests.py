@@ -30,6 +30,7 @@ class Rest:
     def __init__(self, policy: Policy) -> None:
         self._policy = policy
         self._anchor: Step | None = None
+        self._around: geo.LonLat = (0.0, 0.0)  # where it stands: the anchor's place, or where standing was believed
         self._last: Step | None = None
         self._standing_at: datetime | None = None
         self._stray: Step | None = None
@@ -76,7 +77,7 @@ class Rest:
             self._settle(step)
             return None
         reported = step.fix.speed_kmh
-        away = geo.apart_m((anchor.fix.lon, anchor.fix.lat), (step.fix.lon, step.fix.lat), step.scale)
+        away = geo.apart_m(self._around, (step.fix.lon, step.fix.lat), step.scale)
         if away <= _RADIUS_M + min(step.accuracy_m, 50.0) and (reported is None or reported <= _JITTER_KMH):
             self._stay(step, anchor)
             return None
@@ -88,6 +89,7 @@ class Rest:
 
     def _settle(self, step: Step) -> None:
         self._anchor = self._last = step
+        self._around = step.fix.lon, step.fix.lat
         self._stray = None
         self._station = bool(step.station)
         self._driven_at_anchor_s = self._driven_s
@@ -103,6 +105,8 @@ class Rest:
                     self._driven_s += step.dt_s
                 return
             self._standing_at = step.fix.fixed_at
+            if step.fix.speed_kmh is None:  # the anchor may be a place that the truck still drove through: noise would leave it
+                self._around = step.fix.lon, step.fix.lat
             self._driven_s = self._driven_at_anchor_s  # what looked like crawling was the beginning of the rest
 
     def _leave(self, step: Step, anchor: Step, last: Step) -> Episode | None:
