@@ -113,6 +113,13 @@ def a_required(name: str) -> Any:
     return msgspec.structs.replace(station(name, PATH.at(20_000), "sampling"), required_on=("outbound",))
 
 
+def test_a_truck_last_seen_driving_through_a_station_is_silent_and_one_last_seen_coming_to_it_is_not() -> None:
+    loop = loop_of(PATH.points, None, station("wash", PATH.at(10_000)), policy=Policy(half_width_m=50))
+    for kmh, said in ((72.0, ["silent"]), (12.0, [])):
+        truck = Truck(PATH, noise_m=4.0).drive(0, 9_700).drive(9_700, 9_900, kmh).silent(2400).drive(10_100, 14_000)
+        assert [one.kind for one in warnings(replay(loop, at_once(truck.fixes)))] == said
+
+
 def test_an_excursion_that_late_fixes_prove_is_late_with_its_true_time() -> None:
     out = Truck(PATH, noise_m=4.0).drive(0, 10_000).leave(10_000, 40, 2_000).drive(12_000, 20_000).fixes
     later = out[-1].fixed_at + timedelta(hours=2)

@@ -147,13 +147,19 @@ def datum_suspect(view: View, now: datetime) -> Iterator[Finding | datetime]:
         yield _of_episode(view, episode, now)
 
 
+# So fast nobody comes to park, indoors or where a phone is put away: the truck was driving through.
+_PASSING_KMH = 30.0
+
+
 def silent(view: View, now: datetime) -> Iterator[Finding | datetime]:
     """No fix for 3 (yellow) or 6 (red) of the device's own intervals, at least 10 and 30 minutes. At rest in a permitted
     station that is normal: phones that do not move do not report."""
     journey, track = under_way(view, now), view.track
     if journey is None or track is None or track.last is None:
         return
-    if track.station or (journey.at_station and track.at_rest_since is not None):
+    if journey.at_station and track.at_rest_since is not None:
+        return
+    if track.station and (journey.at_station == track.station or (track.last.speed_kmh or 0) < _PASSING_KMH):
         return
     since = track.last.fixed_at
     yellow_at, red_at = (since + after for after in _silence(track, view.policy))
