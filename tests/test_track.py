@@ -482,3 +482,12 @@ def test_a_stop_that_no_speed_shows_is_one_stop_from_its_beginning(every_s: int,
     assert abs((stop.since - begun).total_seconds()) <= 60
     assert stop.until is not None
     assert (stop.until - stop.since).total_seconds() >= 1430
+
+
+@pytest.mark.parametrize("every_s", [1, 10, 30])
+def test_a_truck_that_stands_before_it_turns_goes_the_wrong_way_from_when_it_turned(every_s: int) -> None:
+    truck = Truck(PATH, every_s=every_s, noise_m=5).drive(8_000, 14_000)
+    turned = truck.stand(600, at_m=14_000).at
+    (back,) = confirmed(read(truck.drive(14_000, 11_000).fixes), "wrong-way")
+    assert abs((back.since - turned).total_seconds()) <= 2 * every_s
+    assert back.evidence[0].at == back.since

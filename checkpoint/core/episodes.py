@@ -87,6 +87,9 @@ class WrongWay(Watcher):
         self._policy = policy
         self._leg: Leg | None = None
         self._peak: Step | None = None
+        self._left: Step | None = (
+            None  # the last fix that was still there, for all one can say: a truck may stand before it turns
+        )
         self._lowest = self._fallen_to = 0.0
         self._falls = 0
         self._rises = 0
@@ -104,6 +107,8 @@ class WrongWay(Watcher):
             return closed
         if step.leaped or (step.excess_m > 0 and not self._faces_back(step)):
             return None
+        if self._confirmed is None and along >= self._peak.match.along_m - max(_FALL_M, step.accuracy_m):
+            self._left, self._evidence = step, ()
         if along < self._lowest:
             self._lowest, self._rises, self._turned = along, 0, step
             if along < self._fallen_to - _FALL_M:  # each fall must show by itself; standing jitters, and one fix may be thrown
@@ -136,7 +141,7 @@ class WrongWay(Watcher):
         return course is not None and step.speed_kmh >= 10 and _facing(course, step.match) < -_PLAINLY
 
     def _restart(self, step: Step) -> None:
-        self._leg, self._peak = step.leg, step
+        self._leg, self._peak, self._left = step.leg, step, step
         self._lowest = self._fallen_to = step.match.along_m
         self._falls = self._rises = 0
         self._turned, self._confirmed, self._evidence = None, None, ()
@@ -153,14 +158,15 @@ class WrongWay(Watcher):
         return self._episode(None)
 
     def _episode(self, until: datetime | None) -> Episode:
-        peak = self._peak
+        peak, left = self._peak, self._left
         assert peak is not None
+        assert left is not None
         return Episode(
             kind="wrong-way",
-            since=peak.fix.fixed_at,
+            since=left.fix.fixed_at,
             confirmed_at=self._confirmed,
             until=until,
-            evidence=(cited(peak), *self._evidence),
+            evidence=(cited(left), *self._evidence),
             values={
                 "leg": self._leg,
                 "along_m": round(peak.match.along_m, 1),
