@@ -1,6 +1,6 @@
 """What holds for every test: a text that is missing, or not filled in, fails.
 
-And the ground of the store's tests: an empty database of each kind.
+And the ground of most tests: a clock, a store with a loop in force, an empty database of each kind.
 """
 
 from __future__ import annotations
@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from checkpoint.store import Store
 from checkpoint.ui import catalogue
+from tests.ground import Still, store_in
 from tests.places import KINDS, Place
 
 if TYPE_CHECKING:
@@ -27,6 +29,20 @@ def postgres() -> Iterator[Server]:
 
     with running() as server:
         yield server
+
+
+@pytest.fixture
+def clock() -> Still:
+    """A clock that moves only when a test moves it."""
+    return Still()
+
+
+@pytest.fixture
+def store(tmp_path: Path, clock: Still) -> Iterator[Store]:
+    """A new store with the loop in force."""
+    store = store_in(tmp_path, clock)
+    yield store
+    store.close()
 
 
 @pytest.fixture(params=KINDS)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,22 +17,10 @@ from checkpoint.ui import texts
 from checkpoint.web import access
 from checkpoint.web.app import create_app
 from tests.accounts import PASSPHRASE, account
-from tests.ground import ID_NUMBER, LOOP, T0, Still, document, store_in
+from tests.ground import ID_NUMBER, LOOP, T0, Still, document
 
 Post = Callable[..., Any]
 CARRIER_NAME = "瓯海冷链"
-
-
-@pytest.fixture
-def clock() -> Still:
-    return Still()
-
-
-@pytest.fixture
-def store(tmp_path: Path, clock: Still) -> Iterator[Store]:
-    store = store_in(tmp_path, clock)
-    yield store
-    store.close()
 
 
 @pytest.fixture

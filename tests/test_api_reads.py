@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from email.utils import format_datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,24 +17,12 @@ from checkpoint.web import access
 from checkpoint.web.app import create_app
 from tests.desk import Desk, desk
 from tests.fleet import NOW
-from tests.ground import LOOP, T0, Still, store_in
+from tests.ground import LOOP, T0, Still
 from tests.places import Place
 
 Get = Callable[..., Any]
 OURS, THEIRS = "瓯海冷链", "平阳物流"
 PLATES = [f"浙C1000{n}" for n in range(7)]
-
-
-@pytest.fixture
-def clock() -> Still:
-    return Still()
-
-
-@pytest.fixture
-def store(tmp_path: Path, clock: Still) -> Iterator[Store]:
-    store = store_in(tmp_path, clock)
-    yield store
-    store.close()
 
 
 @pytest.fixture

@@ -46,11 +46,6 @@ def no_rest() -> None:
 
 
 @pytest.fixture
-def clock() -> Still:
-    return Still()
-
-
-@pytest.fixture
 def data(tmp_path: Path, clock: Still) -> Path:
     """A data folder with a record: a loop, people, thirty facts."""
     folder = tmp_path / "data"

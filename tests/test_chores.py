@@ -17,11 +17,6 @@ from tests.places import Place
 
 
 @pytest.fixture
-def clock() -> Still:
-    return Still()
-
-
-@pytest.fixture
 def store(place: Place, clock: Still) -> Iterator[Store]:
     opened = place.open(clock)
     yield opened

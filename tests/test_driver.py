@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -22,22 +21,10 @@ from checkpoint.ui import texts
 from checkpoint.web.app import create_app
 from checkpoint.web.driver_link import OPENING_COOKIE
 from checkpoint.wish import Person
-from tests.ground import T0, Still, store_in, wish
+from tests.ground import T0, Still, wish
 
 PLATE = "浙C12345"
 PAGE = {"Accept": "text/html"}
-
-
-@pytest.fixture
-def clock() -> Still:
-    return Still()
-
-
-@pytest.fixture
-def store(tmp_path: Path, clock: Still) -> Iterator[Store]:
-    store = store_in(tmp_path, clock)
-    yield store
-    store.close()
 
 
 @pytest.fixture

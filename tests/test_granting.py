@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,22 +15,10 @@ from checkpoint.core.passes import PROVINCES
 from checkpoint.granting import LINK_LASTS, Granted, PassOffice, Settled, Unknown, token_hash
 from checkpoint.store import Store
 from checkpoint.wish import Faulty, Person, Wish
-from tests.ground import ID_NUMBER, LOOP, OTHER_ID_NUMBER, T0, Still, publish, store_in, wish
+from tests.ground import ID_NUMBER, LOOP, OTHER_ID_NUMBER, T0, Still, publish, wish
 
 TWICE = (Person(name="甲", id_number=ID_NUMBER), Person(name="乙", id_number=ID_NUMBER.lower()))
 LAST_YEAR = T0.replace(year=2025)
-
-
-@pytest.fixture
-def clock() -> Still:
-    return Still()
-
-
-@pytest.fixture
-def store(tmp_path: Path, clock: Still) -> Iterator[Store]:
-    store = store_in(tmp_path, clock)
-    yield store
-    store.close()
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from checkpoint.store import StorageFailed, Store
 from checkpoint.web import access
 from checkpoint.web.app import create_app
 from checkpoint.web.idempotency import KEPT, REPLAYED, UNDER_WAY, chore
-from tests.ground import LOOP, T0, Still, store_in
+from tests.ground import LOOP, T0, Still
 from tests.places import Place
 
 Post = Callable[..., Any]
@@ -29,18 +29,6 @@ WISH = {
     "not_before": T0.isoformat(),
     "expires": (T0 + timedelta(days=3)).isoformat(),
 }
-
-
-@pytest.fixture
-def clock() -> Still:
-    return Still()
-
-
-@pytest.fixture
-def store(tmp_path: Path, clock: Still) -> Iterator[Store]:
-    store = store_in(tmp_path, clock)
-    yield store
-    store.close()
 
 
 @pytest.fixture

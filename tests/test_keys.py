@@ -31,11 +31,6 @@ SOURCE = Path(checkpoint.__file__).parent
 # -- the key file and its versions ------------------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def clock() -> Still:
-    return Still()
-
-
 def _filled(store: Store) -> str:
     """Something in every encrypted column that a store alone can fill, and facts sealed; a person's pseudonym."""
     registry = store.registry

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -20,7 +18,7 @@ from checkpoint.web.devices import new_tracker, release_device
 from checkpoint.web.edge import Edge
 from checkpoint.web.limits import UNBOUND, Limits
 from checkpoint.web.regions import LEAST_RADIUS_M, MOST, station_of, told_to, waypoints_of
-from tests.ground import T0, Still, document, publish, store_in
+from tests.ground import T0, Still, document, publish
 from tests.served import serving
 from tests.test_driver import PLATE, granted
 from tests.test_owntracks import HOSTILE
@@ -28,18 +26,6 @@ from tests.test_owntracks import HOSTILE
 OWNTRACKS = "/api/v1/positions/owntracks"
 AT_S = int(T0.timestamp())
 DESK = Caller(role=COORDINATOR, who=COORDINATOR)
-
-
-@pytest.fixture
-def clock() -> Still:
-    return Still()
-
-
-@pytest.fixture
-def store(tmp_path: Path, clock: Still) -> Iterator[Store]:
-    store = store_in(tmp_path, clock)
-    yield store
-    store.close()
 
 
 @pytest.fixture

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,22 +17,10 @@ from checkpoint.web.access import CARRIER, COORDINATOR
 from checkpoint.web.app import create_app
 from checkpoint.web.driver_link import REQUEST_LASTS
 from checkpoint.web.phones import kind_of
-from tests.ground import Still, store_in, wish
+from tests.ground import Still, wish
 from tests.test_driver import granted, opened, phone
 
 ANDROID = "Mozilla/5.0 (Linux; Android 14; ABC) AppleWebKit/537.36 Chrome/130.0 Mobile Safari/537.36 MicroMessenger/8.0"
-
-
-@pytest.fixture
-def clock() -> Still:
-    return Still()
-
-
-@pytest.fixture
-def store(tmp_path: Path, clock: Still) -> Iterator[Store]:
-    store = store_in(tmp_path, clock)
-    yield store
-    store.close()
 
 
 @pytest.fixture

@@ -20,11 +20,6 @@ SECOND = timedelta(seconds=1)
 
 
 @pytest.fixture
-def clock() -> Still:
-    return Still()
-
-
-@pytest.fixture
 def store(place: Place, clock: Still) -> Iterator[Store]:
     opened = place.open(clock)
     yield opened

@@ -128,11 +128,6 @@ def test_a_route_that_forgets_is_found(sick: Desk, monkeypatch: pytest.MonkeyPat
 
 
 @pytest.fixture
-def clock() -> Still:
-    return Still()
-
-
-@pytest.fixture
 def store(place: Place, clock: Still) -> Iterator[Store]:
     store = place.open(clock)
     publish(store)

@@ -22,11 +22,6 @@ WORD = "SPECIMEN-OF-SOMEBODY"
 
 
 @pytest.fixture
-def clock() -> Still:
-    return Still()
-
-
-@pytest.fixture
 def store(place: Place, clock: Still) -> Iterator[Store]:
     opened = place.open(clock)
     yield opened

@@ -16,11 +16,6 @@ DEVICE = "terminal-13912345678"
 
 
 @pytest.fixture
-def clock() -> Still:
-    return Still()
-
-
-@pytest.fixture
 def store(place: Place, clock: Still) -> Iterator[Store]:
     store = place.open(clock)
     store.registry.enrol_terminal(DEVICE, "浙C12345", T0 + timedelta(days=3))

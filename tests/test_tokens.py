@@ -16,7 +16,7 @@ from checkpoint.web import access
 from checkpoint.web.access import ADMINISTRATOR, CARRIER, COORDINATOR, LABORATORY
 from checkpoint.web.app import create_app
 from tests.accounts import account
-from tests.ground import LOOP, T0, Still, store_in
+from tests.ground import LOOP, T0, Still
 
 CARRIER_NAME = "瓯海冷链"
 WISH = {
@@ -27,18 +27,6 @@ WISH = {
     "not_before": T0.isoformat(),
     "expires": (T0 + timedelta(days=3)).isoformat(),
 }
-
-
-@pytest.fixture
-def clock() -> Still:
-    return Still()
-
-
-@pytest.fixture
-def store(tmp_path: Path, clock: Still) -> Iterator[Store]:
-    store = store_in(tmp_path, clock)
-    yield store
-    store.close()
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import json
 import re
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -22,25 +21,13 @@ from checkpoint.web.app import create_app
 from checkpoint.web.edge import Edge
 from checkpoint.web.limits import UNBOUND, Limits
 from checkpoint.web.set_up import set_up
-from tests.ground import T0, Still, store_in
+from tests.ground import T0, Still
 from tests.test_driver import granted
 from tests.witness import fact
 
 PLATE = "浙C12345"
 SENT = "/api/v1/positions/osmand"
 AT_S = int(T0.timestamp())
-
-
-@pytest.fixture
-def clock() -> Still:
-    return Still()
-
-
-@pytest.fixture
-def store(tmp_path: Path, clock: Still) -> Iterator[Store]:
-    store = store_in(tmp_path, clock)
-    yield store
-    store.close()
 
 
 @pytest.fixture

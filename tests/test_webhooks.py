@@ -100,11 +100,6 @@ class House:
 
 
 @pytest.fixture
-def clock() -> Still:
-    return Still()
-
-
-@pytest.fixture
 def house(tmp_path: Path, clock: Still) -> Iterator[House]:
     store = store_in(tmp_path, clock)
     yield House(store, clock)

@@ -85,11 +85,6 @@ class AtStation:
 
 
 @pytest.fixture
-def clock() -> Still:
-    return Still()
-
-
-@pytest.fixture
 def store(tmp_path: Path, clock: Still) -> Iterator[Store]:
     store = store_in(tmp_path, clock)
     elsewhere = [s | {"id": "elsewhere" if s["id"] == "panqiao" else s["id"]} for s in document()["stations"]]
