@@ -309,15 +309,16 @@ def test_a_token_works_once(g: Ground) -> None:
 def test_the_loops_push_by_themselves_and_stop(g: Ground) -> None:
     number = g.pass_()
     g.pull()
-    before = threading.active_count()
     g.kiosk.link.start()
+    loops = [thread for thread in threading.enumerate() if thread.name in {"kiosk-push", "kiosk-pull"}]
+    assert len(loops) == 2
     g.kiosk.desk.scan(g.sheet(number))
     deadline = time.monotonic() + 5
     while g.kiosk.outbox.depth().waiting and time.monotonic() < deadline:
         time.sleep(0.01)
     assert g.kiosk.outbox.depth().waiting == 0
     g.kiosk.link.stop()
-    assert threading.active_count() <= before
+    assert not any(thread.is_alive() for thread in loops)
 
 
 def test_a_kiosk_enrolled_anew_tells_what_waited(g: Ground) -> None:
