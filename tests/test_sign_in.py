@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pyotp
 import pytest
@@ -13,7 +14,7 @@ from argon2 import PasswordHasher
 
 from checkpoint.config import Clock
 from checkpoint.store import Store
-from checkpoint.web import passphrases
+from checkpoint.web import factors, passphrases
 from checkpoint.web.access import ADMINISTRATOR, CARRIER, COORDINATOR, LABORATORY, LASTING, digest
 from checkpoint.web.app import create_app
 from checkpoint.web.house import House
@@ -409,6 +410,22 @@ def test_a_browser_is_known_by_two_words(agent: str, said: str) -> None:
 )
 def test_an_address_is_known_by_its_network(address: str, said: str) -> None:
     assert network(address) == said
+
+
+def test_a_ticket_lets_in_once_even_two_that_come_at_the_same_time(house: Door, monkeypatch: pytest.MonkeyPatch) -> None:
+    registry = house.store.registry
+    totp = house.add_totp(account(house.store, COORDINATOR, name="racer"))
+    wanted = by_passphrase(house.house, "racer", PASSPHRASE, Visitor())
+    assert isinstance(wanted, CodeWanted)
+    real = factors.code_fits
+
+    def meanwhile(*asked: Any) -> bool:
+        assert registry.take_challenge(digest(wanted.ticket), "code") is not None, "the other was in first"
+        return real(*asked)
+
+    monkeypatch.setattr(factors, "code_fits", meanwhile)
+    with pytest.raises(Refused, match="late"):
+        by_code(house.house, wanted.ticket, totp.at(house.clock()), Visitor())
 
 
 def test_both_languages_say_why(house: Door) -> None:

@@ -107,7 +107,8 @@ def by_code(house: House, ticket: str, code: str, visitor: Visitor) -> Admitted:
     if account is None or account.disabled_at is not None:
         raise Refused("late")
     strength = check_code(house, account, code, visitor)
-    registry.take_challenge(digest(ticket), "code")
+    if registry.take_challenge(digest(ticket), "code") is None:
+        raise Refused("late")  # another has come in by this ticket meanwhile
     held = registry.factors(account.id)
     way = "recovery" if strength == factors.BY_RECOVERY else "code"
     return _admit(house, account, strength, {factor.kind for factor in held}, visitor, way)
