@@ -19,6 +19,9 @@ from checkpoint.core.book import Book
 from checkpoint.core.facts import DeviceBound, DeviceReleased, Fact
 from checkpoint.store import Store
 
+# What the record calls devices by itself, or a recording: nothing that speaks to us can choose such a name, only prove it.
+NAMED, PHONES, TERMINALS, IMPORTED = "tracker-", "phone-link-", "terminal-", "import-"
+OWN_NAMES = (NAMED, PHONES, TERMINALS, IMPORTED)
 _CHANGED_BY = ("DeviceBound", "DeviceReleased", "Amended", "Voided")
 
 
@@ -36,6 +39,11 @@ class Bound(NamedTuple):
 
     bindings: Sequence[Binding]
     before: str | None
+
+    @property
+    def ever(self) -> bool:
+        """Whether anybody ever bound it: one that nobody did is a number that somebody sent."""
+        return bool(self.bindings) or self.before is not None
 
     def at(self, at: datetime) -> Binding | None:
         """The binding that counts at an instant, or None."""

@@ -2,6 +2,8 @@
 
 The law of this file: each fix is taken for itself, by what was bound and declared of its device; it is durable when we return.
 What cannot be true is kept as it came, with why, until somebody says what to make of it: then it is taken in like any other.
+A device of ours is never refused for what it sent: what waits behind it, in a queue that is emptied from its head, would wait for
+ever. Bounds are for numbers that nobody bound.
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ from math import isfinite
 
 import msgspec
 
-from checkpoint.bindings import Bindings, Bound
+from checkpoint.bindings import OWN_NAMES, Bindings, Bound
 from checkpoint.core import declared
 from checkpoint.core.declared import AS_SENT, TOLERANCE, Declared
 from checkpoint.core.fixes import Fix
@@ -54,11 +56,12 @@ class Hearing:
         strange: list[tuple[Fix, str]] = []
         bound = {device: self._bindings.of(device) for device in {fix.device for fix in fixes}}
         ways, now = self._store.registry.declared(bound), self._now()
+        ours = {device for device, of in bound.items() if of.ever or device.startswith(OWN_NAMES)}
         unusable = refused = 0
         for fix in fixes:
             if why := _unusable(fix):
-                room = self.keep_aside(fix.device, msgspec.json.encode(fix), why)
-                unusable, refused = unusable + room, refused + (not room)
+                taken = self.keep_aside(fix.device, msgspec.json.encode(fix), why) or fix.device in ours
+                unusable, refused = unusable + taken, refused + (not taken)
                 continue
             found = _whose(fix, bound[fix.device], ways.get(fix.device, AS_SENT), now)
             if isinstance(found, str):
@@ -66,7 +69,7 @@ class Hearing:
             else:
                 known.append(found)
         new = self._store.add_positions(known) if known else []
-        kept = self._store.add_strangers(strange) if strange else []
+        kept = self._store.add_strangers(strange, ours) if strange else []
         for device in {fix.device for fix, _ in strange}:
             if self._bindings.of(device) != bound[device]:
                 self.adopt(device)  # it was bound while we read: whoever bound it has adopted what was there then
@@ -85,9 +88,11 @@ class Hearing:
         return _whose(fix, self._bindings.of(fix.device), said, received_at)
 
     def keep_aside(self, device: str, received: bytes, why: str, detail: str = "") -> bool:
-        """Set aside what a device sent and nobody can use. False when it has sent too much: a broken one sends for ever."""
+        """Set aside what a device sent and nobody can use. False when it has sent too much, and it is only counted: a broken one
+        sends for ever, and what it sent first is enough to see what it does."""
         source = f"device:{device}"
         if len(self._store.aside(MOST_UNUSABLE, source=source)) >= MOST_UNUSABLE:
+            self._store.tally.took_fixes("unusable", 1)
             return False
         self._store.set_aside(source, received, why, detail)
         return True
@@ -112,8 +117,7 @@ class Hearing:
         """Notice a clock that keeps its distance from ours, and keep what was noticed when it changes."""
         newest: dict[str, datetime] = {}
         for fix in fixes:
-            known = bound[fix.device]
-            if fix.fixed_at.tzinfo is not None and (known.bindings or known.before is not None):
+            if fix.fixed_at.tzinfo is not None and bound[fix.device].ever:
                 newest[fix.device] = max(fix.fixed_at, newest.get(fix.device, fix.fixed_at))
         for device, at in newest.items():
             with self._offsets_lock:

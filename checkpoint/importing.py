@@ -12,15 +12,12 @@ from datetime import timedelta
 
 import msgspec
 
+from checkpoint.bindings import IMPORTED, OWN_NAMES
 from checkpoint.core.facts import MAX_ID_CHARS, DeviceBound, Fact, digest_id
 from checkpoint.core.fixes import Fix
 from checkpoint.decoders.recorded import Drive, fixes_of
 from checkpoint.intake import Intake
 
-# The names of devices that recordings are laid to. Nothing that speaks to us can show one of them.
-IMPORTED = "import-"
-# Names that the record makes itself: only what was bound already may be named so.
-OWN_NAMES = ("tracker-", "phone-link-", "terminal-", IMPORTED)
 _AT_ONCE = 1000
 
 

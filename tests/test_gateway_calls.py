@@ -13,7 +13,6 @@ from checkpoint.core.facts import DeviceBound, Fact, HelpCalled
 from checkpoint.intake import Intake
 from checkpoint.simulator.terminal import location
 from checkpoint.store import Outcome, StorageBusy, Store
-from checkpoint.store import positions as positions_module
 from tests.ground import T0, Still
 from tests.terminal import DEVICE, PLATE, enrol, fix_at, gateway, let_in, told
 from tests.test_gateway import until
@@ -115,15 +114,3 @@ def test_a_call_without_a_place_that_is_held_for_hours_is_one(store: Store, cloc
             assert terminal.ask(0x0200, bytes(body)) == 0
             clock.forward(minutes=2)
     assert calls(store) == [(began - T0).total_seconds()]
-
-
-def test_a_call_is_heard_where_there_is_no_room_for_what_stands_beside_it(
-    store: Store, clock: Still, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(positions_module, "MOST_STRANGE", 0)
-    enrol(store)
-    with gateway(store, clock) as g:
-        terminal, _ = let_in(g.tally.port)
-        terminal.send(*told((clock() - T0).total_seconds() + 9000, alarms=EMERGENCY))
-        until(lambda: g.tally.refused["not-kept"])
-    assert len(calls(store)) == 1

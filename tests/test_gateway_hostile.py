@@ -155,14 +155,17 @@ def test_an_address_that_comes_and_goes_ever_faster_is_held_to_a_pace(store: Sto
         assert terminal.tell(0) == 0
 
 
-def test_what_has_no_place_among_what_is_set_aside_is_refused_and_not_sent_for_ever(store: Store, clock: Still) -> None:
+def test_a_terminal_whose_clock_is_wrong_for_days_loses_nothing_and_gets_through_with_the_right_one(
+    store: Store, clock: Still
+) -> None:
     ahead = [clock().timestamp() - T0.timestamp() + 86_400 + n for n in range(5_010)]
     with gateway(store, clock) as g:
         terminal, _ = let_in(g.tally.port)
-        for at in range(0, 5_000, 500):
-            assert terminal.tell(*ahead[at : at + 500]) == 0
-        assert terminal.tell(*ahead[5_000:]) == 1
+        for at in range(0, 5_010, 501):
+            assert terminal.tell(*ahead[at : at + 501]) == 0
         assert terminal.tell(0) == 0
+    assert [f.fixed_at for f in store.positions(PLATE)] == [T0]
+    assert len(store.strangers(6_000)) == 5_010
 
 
 def test_when_all_places_are_taken_the_stranger_that_waited_longest_gives_way(store: Store, clock: Still) -> None:

@@ -434,10 +434,10 @@ def test_a_fix_that_comes_while_its_device_is_bound_is_not_left_a_stranger(house
     house.clock.forward(hours=1)
     keep = house.store.add_strangers
 
-    def bound_meanwhile(fixes: Any) -> Any:
+    def bound_meanwhile(fixes: Any, ours: Any) -> Any:
         monkeypatch.undo()
         house.intake.record(bound("d-1", PLATE, 0))
-        return keep(fixes)
+        return keep(fixes, ours)
 
     monkeypatch.setattr(house.store, "add_strangers", bound_meanwhile)
     house.intake.take_fixes([fix(10)])
@@ -476,6 +476,10 @@ def test_a_device_that_sends_nonsense_for_ever_fills_no_disk(house: House, monke
     naive = Fix(device="d-2", fixed_at=T0.replace(tzinfo=None), lat=28.0, lon=120.6)
     assert house.intake.take_fixes([naive]) == FixesTaken(strange=1)
     assert house.store.aside(source="device:d-2")[0].why == "no-zone"
+    house.intake.record(bound("d-1", PLATE, -5))
+    assert house.intake.take_fixes([fix(-n, lat=99.0) for n in range(5)] + [fix(0)]) == FixesTaken(new=1, strange=5)
+    assert len(house.store.aside(source="device:d-1")) == 3
+    assert house.store.tally.positions["unusable"] == 7, "counted, and no reason to hold up what came behind"
 
 
 def test_a_reading_at_a_station_is_taken_in_as_told(house: House) -> None:

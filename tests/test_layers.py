@@ -54,7 +54,7 @@ HOUSE: dict[str, set[str]] = {
     "checkpoint.retention": {"checkpoint.chores", "checkpoint.core", "checkpoint.store", "checkpoint.telling"},
     "checkpoint.drafting": {"checkpoint.core", "checkpoint.decoders", "checkpoint.drafting"},
     "checkpoint.hindsight": {"checkpoint.core"},
-    "checkpoint.importing": {"checkpoint.core", "checkpoint.decoders", "checkpoint.intake"},
+    "checkpoint.importing": {"checkpoint.bindings", "checkpoint.core", "checkpoint.decoders", "checkpoint.intake"},
     "checkpoint.replay": {"checkpoint.core", "checkpoint.hindsight", "checkpoint.telling"},
     "checkpoint.readings": {"checkpoint.core", "checkpoint.store"},
     "checkpoint.watch": {

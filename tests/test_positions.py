@@ -90,6 +90,28 @@ def test_strangers_fill_their_room_and_no_more(store: Store, monkeypatch: pytest
     assert store.add_strangers([(fix(n, "d-2"), "unknown-device") for n in range(5)]) == [True] * 2 + [False] * 3
 
 
+def test_devices_of_ours_are_neither_crowded_out_nor_crowd_out_others(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(positions_module, "MOST_STRANGE_PER_DEVICE", 3)
+    monkeypatch.setattr(positions_module, "MOST_STRANGE", 5)
+    invented = [(fix(n, f"x-{n}"), "unknown-device") for n in range(6)]
+    assert store.add_strangers(invented[:4]) == [True] * 4
+    mine = [(fix(n), "in-the-future") for n in range(9)]
+    assert store.add_strangers([*mine, (fix(1, "d-2"), "unknown-device")], {"d-1"}) == [True] * 10
+    assert store.add_strangers(invented[4:]) == [False] * 2, "d-2 has the last place"
+    assert store.adopt("x-1", lambda fix, _: None) == 0
+    assert store.add_strangers(invented[4:]) == [True, False], "x-1 was bound: what waits of it takes no room any more"
+
+
+def test_a_stranger_with_much_to_adopt_is_adopted_in_portions(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(positions_module, "AT_ONCE", 4)
+    store.add_strangers([(fix(n), "unknown-device") for n in range(12)], {"d-1"})
+    store.add_strangers([(fix(3, "d-2"), "unknown-device")])
+    assert store.adopt("d-1", lambda fix, _: (PLATE, fix) if fix.fixed_at.second % 3 else None) == 8
+    assert [f.fixed_at.second for f in store.positions(PLATE)] == [1, 2, 4, 5, 7, 8, 10, 11]
+    assert sorted(s.fix.fixed_at.second for s in store.strangers()) == [0, 3, 3, 6, 9]
+    assert store.adopt("d-1", lambda fix, _: (PLATE, fix)) == 4
+
+
 def test_who_has_proved_nothing_takes_no_strangers_room(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(positions_module, "MOST_STRANGE_PER_DEVICE", 3)
     monkeypatch.setattr(positions_module, "MOST_STRANGE", 5)

@@ -5,27 +5,32 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
 
-from checkpoint.core.facts import HelpCalled
+from checkpoint.core.declared import Declared
+from checkpoint.core.facts import DeviceBound, HelpCalled, Voided
+from checkpoint.core.fixes import Fix
+from checkpoint.hearing import FixesTaken
 from checkpoint.store import Store
 from checkpoint.store import positions as positions_module
 from checkpoint.web import access
 from checkpoint.web.access import COORDINATOR, Caller
 from checkpoint.web.app import create_app
-from checkpoint.web.devices import new_tracker
+from checkpoint.web.devices import bind_device, new_tracker
 from checkpoint.web.edge import Edge
 from checkpoint.web.limits import Limits
 from tests.ground import T0, Still
 from tests.places import Place
 from tests.terminal import PLATE
+from tests.witness import fact
 
 OSMAND, OWNTRACKS = "/api/v1/positions/osmand", "/api/v1/positions/owntracks"
 AT_S = int(T0.timestamp())
+DESK = Caller(role=COORDINATOR, who=COORDINATOR)
 
 
 @pytest.fixture
@@ -52,7 +57,7 @@ def air(app: Any) -> TestClient:
 
 @pytest.fixture
 def tracker(app: Any) -> tuple[str, str]:
-    device, found = new_tracker(app.state.house, PLATE, Caller(role=COORDINATOR, who=COORDINATOR), since=T0)
+    device, found = new_tracker(app.state.house, PLATE, DESK, since=T0)
     return device, found.key
 
 
@@ -111,9 +116,49 @@ def test_a_call_that_says_no_time_is_another_when_it_comes_the_next_day(
 
 
 def test_a_call_is_heard_now_when_the_phones_date_cannot_be(
-    air: TestClient, store: Store, clock: Still, tracker: tuple[str, str], monkeypatch: pytest.MonkeyPatch
+    air: TestClient, store: Store, clock: Still, tracker: tuple[str, str]
 ) -> None:
-    monkeypatch.setattr(positions_module, "MOST_STRANGE", 0)
     told = {"id": tracker[1], "lat": "28", "lon": "120.6", "timestamp": "946684900", "alarm": "sos"}
-    assert air.get(OSMAND, params=told).status_code == 503, "no room for its place"
+    assert air.get(OSMAND, params=told).status_code == 200
     assert calls(store) == [(clock() - T0).total_seconds()]
+
+
+def test_a_phone_with_a_wrong_clock_fills_nothing_up_and_what_it_says_with_the_right_one_gets_through(
+    app: Any, air: TestClient, store: Store, clock: Still, tracker: tuple[str, str]
+) -> None:
+    device, key = tracker
+    intake = app.state.house.intake
+    wrong = [
+        Fix(device=device, fixed_at=clock() + timedelta(hours=8, seconds=n - 6_000), lat=28.0, lon=120.6)
+        for n in range(positions_module.MOST_STRANGE_PER_DEVICE)
+    ]
+    assert intake.take_fixes(wrong) == FixesTaken(strange=len(wrong))
+
+    def send(at: datetime) -> int:
+        """The head of its queue: what stands behind it is sent once this was answered with 200."""
+        told = {"id": key, "lat": "28", "lon": "120.6", "timestamp": str(int(at.timestamp()))}
+        return air.get(OSMAND, params=told).status_code
+
+    assert send(clock() + timedelta(hours=8)) == 200
+    assert send(clock()) == 200, "its clock was put right"
+    assert [f.fixed_at for f in store.positions(PLATE)] == [clock()]
+    assert intake.declare(device, Declared(clock_s=8 * 3600)) == len(wrong) + 1, "nothing was lost meanwhile"
+    assert store.strangers() == []
+
+
+def test_a_room_that_anybody_filled_turns_no_phone_of_ours_away(
+    app: Any, air: TestClient, store: Store, clock: Still, tracker: tuple[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(positions_module, "MOST_STRANGE", 3)
+    told = {"lat": "28", "lon": "120.6", "timestamp": str(AT_S)}
+    assert [air.get(OSMAND, params={"id": f"x-{n}", **told}).status_code for n in range(4)] == [404] * 3 + [503]
+    house = app.state.house
+    bind_device(house, "999", PLATE, DESK, since=clock())
+    assert air.get(OSMAND, params={"id": "999", **told}).status_code == 200, "of before it was bound: kept apart"
+    future = {"id": tracker[1], **told, "timestamp": str(AT_S + 90_000)}
+    assert air.get(OSMAND, params=future).status_code == 200
+    (bound,) = [f for f in store.facts_of(f"device:{tracker[0]}") if isinstance(f.what, DeviceBound)]
+    house.intake.record(fact("void", clock(), Voided(target=bound.id, reason="another truck"), station=""))
+    clock.forward(seconds=1)
+    assert air.get(OSMAND, params=future | {"timestamp": str(AT_S + 1)}).status_code == 200, "it shows a key of ours: it is ours"
+    assert sorted(s.device for s in store.strangers()) == sorted(["x-0", "x-1", "x-2", "999", *[tracker[0]] * 2])

@@ -2,8 +2,8 @@
 
 The law of this file: one batch is on its way to the disk at a time, and all that came meanwhile is the next. Each connection
 hands in one piece and waits for it before it reads on, so what waits is bounded by the number of connections. A piece is `KEPT`
-when it is durable, with the calls for help in it, and `NO_PLACE` when what was to be set aside of it has no place left;
-otherwise nothing can be said of it, its terminal hears nothing, and sends it again.
+when it is durable, with the calls for help in it; otherwise nothing can be said of it, its terminal hears nothing, and sends it
+again. What a terminal that has proved itself says has room as long as the disk has (`hearing.py`).
 """
 
 from __future__ import annotations
@@ -31,11 +31,10 @@ class Kept(Enum):
     """What became of a piece."""
 
     KEPT = "kept"
-    NO_PLACE = "no place"
     NOT_NOW = "not now"
 
 
-KEPT, NO_PLACE, NOT_NOW = Kept.KEPT, Kept.NO_PLACE, Kept.NOT_NOW
+KEPT, NOT_NOW = Kept.KEPT, Kept.NOT_NOW
 
 
 class Unread(NamedTuple):
@@ -99,9 +98,9 @@ class Keeping:
         return [held[id(piece)] for piece in pieces]
 
     def _together(self, pieces: list[Piece]) -> dict[int, Kept]:
-        """All in one commit. Where one has no room, each for itself: the others shall not wait for it."""
+        """All in one commit."""
         try:
-            taken = self._intake.take_fixes([fix for piece in pieces for fix in piece.fixes])
+            self._intake.take_fixes([fix for piece in pieces for fix in piece.fixes])
         except StorageFull:
             # There is no room for where a truck is; for a driver who calls for help there is.
             for piece in pieces:
@@ -111,12 +110,6 @@ class Keeping:
         except StorageFailed as error:
             log.warning("positions of terminals are not taken in: %s", error)
             return {id(piece): NOT_NOW for piece in pieces}
-        if taken.refused and len(pieces) > 1:
-            return {id(piece): well for piece in pieces for well in self._together([piece]).values()}
-        if taken.refused:
-            with suppress(StorageFailed):
-                self._help(pieces[0])
-            return {id(pieces[0]): NO_PLACE}
         return {id(piece): self._rest(piece) for piece in pieces}
 
     def _rest(self, piece: Piece) -> Kept:

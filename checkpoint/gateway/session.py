@@ -20,7 +20,7 @@ import msgspec
 
 from checkpoint.decoders import jt808
 from checkpoint.decoders.jt808 import Edition, Location, Malformed, Message, Peer, platform
-from checkpoint.gateway.keeping import KEPT, NO_PLACE, Piece, Unread
+from checkpoint.gateway.keeping import KEPT, Piece, Unread
 from checkpoint.gateway.ordering import Ordering
 from checkpoint.store import StorageFailed
 
@@ -287,10 +287,6 @@ class Session:
         kept = await self._gateway.keeping.take(Piece(self.device, fixes, unread))
         if kept is not KEPT:
             self._gateway.tally.refused["not-kept"] += len(waiting)
-            if kept is NO_PLACE:
-                # A broken clock fills its device's place among what is set aside: said, or it would send the same for ever.
-                for message, _ in waiting:
-                    self._answer(message, platform.FAILED)
             return
         for message, _ in waiting:
             if message.fragments > 1:

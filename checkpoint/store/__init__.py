@@ -12,6 +12,7 @@ import secrets
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import Future
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple, TypeVar, cast
 
@@ -38,7 +39,7 @@ from checkpoint.store.ledger import (
     person_told,
     told_stamp,
 )
-from checkpoint.store.positions import UNPROVED, Arrived, Positions, StrangeDevice, Stranger, Whose
+from checkpoint.store.positions import FIRST, UNPROVED, Arrived, Key, Positions, StrangeDevice, Stranger, Whose
 from checkpoint.store.postgres import Postgres, open_postgres
 from checkpoint.store.readings import Account, KeptReading, Readings, sweep_readings
 from checkpoint.store.registry import Kiosk, Person, Registry
@@ -535,18 +536,24 @@ class Store:
         self.tally.took_fixes("repeated", len(new) - sum(new))
         return new
 
-    def add_strangers(self, fixes: Sequence[tuple[Fix, str]]) -> list[bool]:
-        """Keep fixes that belong to no vehicle, each with why. False for one that there was no room for."""
+    def add_strangers(self, fixes: Sequence[tuple[Fix, str]], ours: Collection[str] = ()) -> list[bool]:
+        """Keep fixes that belong to no vehicle, each with why. False for one that there was no room for: those of the devices of
+        `ours` have no other bound than the disk."""
         now = self.now()
-        kept = self._writer.do(lambda: self._positions.add_strangers(fixes, now))
+        kept = self._writer.do(lambda: self._positions.add_strangers(fixes, now, ours))
         self.tally.took_fixes("strange", sum(kept))
         self.tally.took_fixes("refused", len(kept) - sum(kept))
         return kept
 
     def adopt(self, device: str, whose: Whose) -> int:
-        """Lay a stranger's fixes to the vehicles that `whose` says, each for itself. Returns how many."""
-        now = self.now()
-        return self._spread(self._writer.submit(lambda: self._positions.adopt(device, whose, now))).result()
+        """Lay a stranger's fixes to the vehicles that `whose` says, each for itself; what stays is a device's of ours from now
+        on. In portions, so that nobody else waits for long. Returns how many were laid."""
+        now, laid = self.now(), 0
+        after: Key | None = FIRST
+        while after is not None:
+            count, after = self._spread(self._writer.submit(partial(self._positions.adopt, device, whose, now, after))).result()
+            laid += count
+        return laid
 
     def positions(self, vehicle: str, since: datetime | None = None, until: datetime | None = None) -> list[Fix]:
         """The fixes of a vehicle from `since` on and before `until`, in the order of time."""

@@ -483,6 +483,14 @@ MIGRATIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
             "ALTER TABLE positions ADD COLUMN mended TEXT NOT NULL DEFAULT ''",
         ),
     ),
+    (
+        "strangers of ours",
+        (
+            # Whether the device was bound by somebody once: such take no room of those that nobody knows.
+            "ALTER TABLE strangers ADD COLUMN ours INTEGER NOT NULL DEFAULT 0",
+            "CREATE INDEX strangers_room ON strangers (device, why) WHERE ours = 0",
+        ),
+    ),
 )
 
 

@@ -1,12 +1,13 @@
 """Fixes: kept in the order of arrival, read in the order of time, each once.
 
 They are not facts: a journey has forty facts and thousands of fixes. A repeat is the same vehicle, device, instant and
-place. What comes from a device that belongs to no vehicle is kept apart until somebody binds it, within limits.
+place. What comes from a device that belongs to no vehicle is kept apart until somebody binds it. Numbers that nobody ever bound
+are anybody's invention, and have a bounded room; a device of ours cannot be crowded out of it, nor crowd others out.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
 
 import msgspec
@@ -20,8 +21,10 @@ MOST_STRANGE = 100_000
 UNPROVED = "unproved"
 MOST_UNPROVED_PER_DEVICE = 100
 MOST_UNPROVED = 10_000
+# How many are adopted in one commit.
+AT_ONCE = 5_000
 _COLUMNS = "device, fixed_at, lat, lon, accuracy_m, speed_kmh, course_deg, altitude_m, valid, encrypted, alarms, crossing, mended"
-_IS_UNPROVED = f"(CASE WHEN why = '{UNPROVED}' THEN 1 ELSE 0 END)"
+_UNBOUND = "unbound"
 
 
 class Arrived(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,6 +56,9 @@ class StrangeDevice(msgspec.Struct, frozen=True, kw_only=True):
     last: Fix
 
 
+# What tells fixes of one device apart: instant, latitude, longitude.
+Key = tuple[int, float, float]
+FIRST: Key = (-(1 << 62), 0.0, 0.0)
 # A fix as its device sent it, and when it came -> the vehicle it belongs to and the fix as it is kept; None: nobody's yet.
 Whose = Callable[[Fix, datetime], tuple[str, Fix] | None]
 
@@ -75,43 +81,54 @@ class Positions:
             fresh.append(changed == 1)
         return fresh
 
-    def add_strangers(self, fixes: Sequence[tuple[Fix, str]], now: datetime) -> list[bool]:
-        """Keep fixes that belong to no vehicle, with why. For each: False when there is no room and it was not kept."""
-        total, unproved = self._db.rows(f"SELECT count(*), coalesce(sum({_IS_UNPROVED}), 0) FROM strangers")[0]
-        room = {True: MOST_UNPROVED - int(unproved), False: MOST_STRANGE - int(total) + int(unproved)}
-        most = {True: MOST_UNPROVED_PER_DEVICE, False: MOST_STRANGE_PER_DEVICE}
+    def add_strangers(self, fixes: Sequence[tuple[Fix, str]], now: datetime, ours: Collection[str] = ()) -> list[bool]:
+        """Keep fixes that belong to no vehicle, with why. For each: False when there is no room and it was not kept. The devices
+        of `ours` are not bound here: what they send is as good as positions of vehicles, and takes nobody's room."""
+        most = {UNPROVED: (MOST_UNPROVED, MOST_UNPROVED_PER_DEVICE), _UNBOUND: (MOST_STRANGE, MOST_STRANGE_PER_DEVICE)}
+        room: dict[str, int] = {}
+        held: dict[tuple[str, str], int] = {}
         kept: list[bool] = []
-        counts: dict[tuple[str, bool], int] = {}
         for fix, why in fixes:
-            kind = why == UNPROVED
-            if room[kind] <= 0:
-                kept.append(False)
-                continue
-            key = (fix.device, kind)
-            if key not in counts:
-                held = f"SELECT count(*) FROM strangers WHERE device = ? AND {_IS_UNPROVED} = ?"
-                counts[key] = int(self._db.rows(held, (fix.device, int(kind)))[0][0])
-            if counts[key] >= most[kind]:
-                kept.append(False)
-                continue
+            kind = UNPROVED if why == UNPROVED else _UNBOUND
+            known = kind != UNPROVED and fix.device in ours
+            key = (kind, fix.device)
+            if not known:
+                if kind not in room:
+                    room[kind] = most[kind][0] - self._count(kind)
+                if key not in held:
+                    held[key] = self._count(kind, fix.device)
+                if room[kind] <= 0 or held[key] >= most[kind][1]:
+                    kept.append(False)
+                    continue
             # What comes again with a proof is more than what came without.
             new = self._db.run(
-                "INSERT INTO strangers VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (device, fixed_at, lat, lon) DO UPDATE"
-                " SET why = excluded.why, received_at = excluded.received_at, raw = excluded.raw"
+                "INSERT INTO strangers (device, fixed_at, lat, lon, why, received_at, raw, ours) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+                " ON CONFLICT (device, fixed_at, lat, lon) DO UPDATE"
+                " SET why = excluded.why, received_at = excluded.received_at, raw = excluded.raw, ours = excluded.ours"
                 f" WHERE strangers.why = '{UNPROVED}' AND excluded.why <> '{UNPROVED}'",
-                (fix.device, micros(fix.fixed_at), fix.lat, fix.lon, why, micros(now), msgspec.json.encode(fix)),
+                (fix.device, micros(fix.fixed_at), fix.lat, fix.lon, why, micros(now), msgspec.json.encode(fix), int(known)),
             )
-            room[kind], counts[key] = room[kind] - new, counts[key] + new
+            if not known:
+                room[kind], held[key] = room[kind] - new, held[key] + new
             kept.append(True)
         return kept
 
-    def adopt(self, device: str, whose: Whose, now: datetime) -> int:
-        """Move a device's fixes from among the strangers to the vehicle that `whose` says; those of nobody stay, and so do
-        those of a device that never proved what it is."""
+    def _count(self, kind: str, device: str | None = None) -> int:
+        """How many fixes of numbers that nobody bound take room of a kind."""
+        where = f"ours = 0 AND why {'=' if kind == UNPROVED else '<>'} '{UNPROVED}'"
+        also, values = (" AND device = ?", [device]) if device is not None else ("", [])
+        return int(self._db.rows(f"SELECT count(*) FROM strangers WHERE {where}{also}", values)[0][0])
+
+    def adopt(self, device: str, whose: Whose, now: datetime, after: Key) -> tuple[int, Key | None]:
+        """Move a portion of a device's fixes, those after a key, from among the strangers to the vehicle that `whose` says; those
+        of nobody stay, and so do those of a device that never proved what it is. Returns how many, and after which to go on; None
+        when that were all."""
         rows = self._db.rows(
-            f"SELECT fixed_at, lat, lon, raw, received_at FROM strangers WHERE device = ? AND why <> '{UNPROVED}'", (device,)
+            f"SELECT fixed_at, lat, lon, raw, received_at FROM strangers WHERE device = ? AND why <> '{UNPROVED}'"
+            " AND (fixed_at, lat, lon) > (?, ?, ?) ORDER BY fixed_at, lat, lon LIMIT ?",
+            (device, *after, AT_ONCE),
         )
-        mine = []
+        mine: list[tuple[Key, tuple[str, Fix]]] = []
         for row in rows:
             found = whose(msgspec.json.decode(row[3], type=Fix), instant(row[4]))
             if found is not None:
@@ -119,7 +136,10 @@ class Positions:
         self.add([found for _, found in mine], now)
         for key, _ in mine:
             self._db.run("DELETE FROM strangers WHERE device = ? AND fixed_at = ? AND lat = ? AND lon = ?", (device, *key))
-        return len(mine)
+        if len(rows) == AT_ONCE:
+            return len(mine), rows[-1][:3]
+        self._db.run(f"UPDATE strangers SET ours = 1 WHERE device = ? AND ours = 0 AND why <> '{UNPROVED}'", (device,))
+        return len(mine), None
 
     def of(self, vehicle: str, since: datetime | None = None, until: datetime | None = None) -> list[Fix]:
         """The fixes of a vehicle from `since` on and before `until`, in the order of time."""

@@ -36,7 +36,7 @@ class Tally:
                 self.facts[kind, outcome.state] += 1
 
     def took_fixes(self, outcome: str, count: int) -> None:
-        """So many fixes were `new`, `repeated`, `strange`, or `refused`."""
+        """So many fixes were `new`, `repeated`, `strange`, or `refused`; `unusable` and no more than counted."""
         if count:
             with self._lock:
                 self.positions[outcome] += count

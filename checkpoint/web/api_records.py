@@ -11,6 +11,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
+from checkpoint.bindings import PHONES
 from checkpoint.core import pins
 from checkpoint.core.facts import (
     Fact,
@@ -40,7 +41,7 @@ from checkpoint.web.api_answers import (
     StaffTaken,
     WarningTaken,
 )
-from checkpoint.web.devices import PHONES, bind_device, may_be_bound, new_tracker, release_device
+from checkpoint.web.devices import bind_device, may_be_bound, new_tracker, release_device
 from checkpoint.web.house import House, house_of
 from checkpoint.web.page import language_of
 from checkpoint.web.paging import Instant

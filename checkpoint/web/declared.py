@@ -29,7 +29,7 @@ def _known(request: Request) -> str:
     """The device the address names. Raises `Problem` when nobody ever bound it and nothing of it waits."""
     house, device = house_of(request), request.path_params["device"]
     bound = house.intake.bound(device)
-    if not bound.bindings and bound.before is None and not house.store.strangers(1, device):
+    if not bound.ever and not house.store.strangers(1, device):
         raise Problem(404, "no-tracker")
     return str(device)
 

@@ -15,8 +15,8 @@ from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
+from checkpoint.bindings import NAMED, OWN_NAMES, TERMINALS
 from checkpoint.core.facts import MAX_ID_CHARS, DeviceBound, DeviceReleased, Fact, digest_id
-from checkpoint.importing import IMPORTED
 from checkpoint.web.access import Caller, digest
 from checkpoint.web.board import loops_now
 from checkpoint.web.house import House
@@ -24,9 +24,6 @@ from checkpoint.web.page import FALLBACK_ZONE
 from checkpoint.web.set_up import SetUp, set_up
 
 KEY_BYTES = 16
-NAMED, PHONES, TERMINALS = "tracker-", "phone-link-", "terminal-"
-# What the record calls devices by itself; no number that a device shows may look like one.
-_OURS = (NAMED, PHONES, TERMINALS, IMPORTED)
 # How often it is noted that a device was heard: each time would cost a commit.
 NOTED_EVERY = timedelta(minutes=1)
 
@@ -95,7 +92,7 @@ def may_be_bound(house: House, device: str) -> bool:
     registry = house.store.registry
     ours = device.startswith(NAMED) and registry.tracker(device) is not None
     terminal = device.startswith(TERMINALS) and registry.terminal(device) is not None
-    return ours or terminal or (plain and not device.startswith(_OURS))
+    return ours or terminal or (plain and not device.startswith(OWN_NAMES))
 
 
 def new_tracker(
@@ -121,11 +118,9 @@ def known_as(house: House, shown: str) -> Known | None:
     if tracker is not None:
         return Known(tracker.device, keyed=True, ours=True, revoked=tracker.revoked_at is not None)
     tracker = registry.tracker(shown)
-    if shown.startswith(_OURS) or (tracker is not None and tracker.keyed):
+    if shown.startswith(OWN_NAMES) or (tracker is not None and tracker.keyed):
         return None  # a name that the record uses is no key
-    bound = house.intake.bound(shown)
-    ours = bool(bound.bindings) or bound.before is not None
-    return Known(shown, ours=ours, revoked=tracker is not None and tracker.revoked_at is not None)
+    return Known(shown, ours=house.intake.bound(shown).ever, revoked=tracker is not None and tracker.revoked_at is not None)
 
 
 def heard(house: House, device: str, now: datetime) -> None:

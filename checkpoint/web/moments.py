@@ -15,13 +15,13 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
+from checkpoint.bindings import PHONES
 from checkpoint.core.journey import Journey, View
 from checkpoint.core.loop import LEGS, Loop
 from checkpoint.store import Concern, Recorded
 from checkpoint.ui import Texts, texts
 from checkpoint.web.access import CARRIER, COORDINATOR, Caller, Rule, caller_of
 from checkpoint.web.board import loops_now
-from checkpoint.web.devices import PHONES
 from checkpoint.web.house import House, house_of
 from checkpoint.web.journeys import look_of, within
 from checkpoint.web.ladder import LEFT, RIGHT, WIDTH, Heights, ladder

@@ -10,14 +10,13 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from checkpoint.bindings import Binding, book_of
+from checkpoint.bindings import PHONES, Binding, book_of
 from checkpoint.core import geo
 from checkpoint.core.facts import DeviceBound
 from checkpoint.core.fixes import is_terminal
 from checkpoint.core.loop import Loop
 from checkpoint.store import StrangeDevice
 from checkpoint.store.registry import Tracker
-from checkpoint.web.devices import PHONES
 from checkpoint.web.house import House
 
 # How far back the last position of each device is looked for.

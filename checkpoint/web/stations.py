@@ -14,6 +14,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from checkpoint.bindings import PHONES, TERMINALS
 from checkpoint.core import enrolling, pins
 from checkpoint.core.passes import normal_plate
 from checkpoint.store.registry import Tracker
@@ -22,7 +23,7 @@ from checkpoint.version import VERSION
 from checkpoint.web import once
 from checkpoint.web.access import COORDINATOR, Rule, caller_of, digest
 from checkpoint.web.board import loops_now
-from checkpoint.web.devices import PHONES, TERMINALS, bind_device, may_be_bound, times_of
+from checkpoint.web.devices import bind_device, may_be_bound, times_of
 from checkpoint.web.house import House, house_of
 from checkpoint.web.page import FALLBACK_ZONE, language_of, render
 from checkpoint.web.problems import Problem

@@ -14,6 +14,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from checkpoint.bindings import TERMINALS
 from checkpoint.core.passes import normal_plate
 from checkpoint.gateway.listener import CHANNEL
 from checkpoint.store.registry import Terminal
@@ -22,7 +23,7 @@ from checkpoint.web.access import COORDINATOR, Caller, Rule, caller_of
 from checkpoint.web.api import Command, answer, body_of, faulty
 from checkpoint.web.api_answers import DeviceTaken
 from checkpoint.web.board import loops_now
-from checkpoint.web.devices import TERMINALS, bind_device, zone_here
+from checkpoint.web.devices import bind_device, zone_here
 from checkpoint.web.house import House, house_of
 from checkpoint.web.page import language_of, render
 from checkpoint.web.paging import Instant

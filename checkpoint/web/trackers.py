@@ -8,7 +8,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from checkpoint.bindings import Bound
+from checkpoint.bindings import PHONES, TERMINALS, Bound
 from checkpoint.core.passes import normal_plate
 from checkpoint.ui import texts
 from checkpoint.web import devices, once, terminals
@@ -75,7 +75,7 @@ async def rekey(request: Request) -> Response:
     def work() -> Response:
         house, device = house_of(request), request.path_params["device"]
         _bound(request)
-        if device.startswith((devices.PHONES, devices.TERMINALS)):
+        if device.startswith((PHONES, TERMINALS)):
             raise Problem(404, "no-tracker")
         key = devices.new_key()
         house.store.registry.add_tracker(device, digest(key))
@@ -97,7 +97,7 @@ async def release(request: Request) -> Response:
         except ValueError:
             raise Problem(422, "malformed", why=texts(language_of(request))("fault.until")) from None
         vehicle = bound.vehicle(since or house.now())
-        if device.startswith(devices.PHONES) or vehicle is None:
+        if device.startswith(PHONES) or vehicle is None:
             raise Problem(404, "no-tracker")
         devices.release_device(house, device, vehicle, caller_of(request), since)
         return RedirectResponse(f"/stations/trackers/{quote(device)}", 303)
