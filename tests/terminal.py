@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from struct import pack, unpack_from
@@ -110,6 +111,14 @@ class Terminal:
         while self.hear() is not None:
             pass
         return True
+
+
+def until(wanted: Callable[[], object]) -> None:
+    """Wait until something came about at the other end, and fail when it does not."""
+    deadline = time.monotonic() + PATIENCE_S
+    while not wanted():
+        assert time.monotonic() < deadline, "it does not come"
+        time.sleep(0.01)
 
 
 def told(*seconds: float, alarms: int = 0) -> tuple[int, bytes]:

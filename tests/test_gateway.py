@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -20,7 +20,7 @@ from checkpoint.simulator.terminal import batch, location, registration
 from checkpoint.store import StorageBusy, StorageFull, Store
 from tests.ground import T0, Still
 from tests.places import Place
-from tests.terminal import DEVICE, NUMBER, PLATE, Terminal, enrol, fix_at, gateway, let_in, told
+from tests.terminal import DEVICE, NUMBER, PLATE, Terminal, enrol, fix_at, gateway, let_in, told, until
 
 EMERGENCY = 1
 
@@ -43,13 +43,6 @@ def lone(tmp_path: Any, clock: Still) -> Iterator[Store]:
     store = Store.open(tmp_path / "checkpoint.db", clock)
     yield store
     store.close()
-
-
-def until(wanted: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 10
-    while not wanted():
-        assert time.monotonic() < deadline, "it does not come"
-        time.sleep(0.01)
 
 
 def seconds(store: Store) -> list[float]:

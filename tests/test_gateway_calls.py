@@ -14,8 +14,7 @@ from checkpoint.intake import Intake
 from checkpoint.simulator.terminal import location
 from checkpoint.store import Outcome, StorageBusy, Store
 from tests.ground import T0, Still
-from tests.terminal import DEVICE, PLATE, enrol, fix_at, gateway, let_in, told
-from tests.test_gateway import until
+from tests.terminal import DEVICE, PLATE, enrol, fix_at, gateway, let_in, told, until
 from tests.witness import fact
 
 EMERGENCY = 1

@@ -18,7 +18,7 @@ from checkpoint.gateway import Gateway, Limits
 from checkpoint.simulator.terminal import registration
 from checkpoint.store import Store
 from tests.ground import T0, Still
-from tests.terminal import PLATE, Terminal, enrol, gateway, let_in, told
+from tests.terminal import PLATE, Terminal, enrol, gateway, let_in, told, until
 
 
 @pytest.fixture
@@ -32,13 +32,6 @@ def store(tmp_path: Any, clock: Still) -> Iterator[Store]:
     enrol(store)
     yield store
     store.close()
-
-
-def until(wanted: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 10
-    while not wanted():
-        assert time.monotonic() < deadline, "it does not come"
-        time.sleep(0.01)
 
 
 def noise(g: Gateway, stop: threading.Event, make: Callable[[Random], bytes], seed: int) -> None:
