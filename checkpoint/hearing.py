@@ -20,7 +20,7 @@ from checkpoint.bindings import OWN_NAMES, Bindings, Bound
 from checkpoint.core import declared
 from checkpoint.core.declared import AS_SENT, TOLERANCE, Declared
 from checkpoint.core.fixes import Fix
-from checkpoint.store import Store
+from checkpoint.store import WITHDRAWN, Store, Stranger
 
 MOST_UNUSABLE = 100
 # Devices whose clocks are remembered; an offset is noticed anew within minutes.
@@ -52,6 +52,7 @@ class Hearing:
     def take(self, fixes: Sequence[Fix]) -> FixesTaken:
         """Take in fixes of devices, each laid to the vehicle its device was bound to at that time. Raises `StorageFull`."""
         self._store.headroom.ask("positions")
+        revision = self._bindings.revision()
         known: list[tuple[str, Fix]] = []
         strange: list[tuple[Fix, str]] = []
         bound = {device: self._bindings.of(device) for device in {fix.device for fix in fixes}}
@@ -70,9 +71,10 @@ class Hearing:
                 known.append(found)
         new = self._store.add_positions(known) if known else []
         kept = self._store.add_strangers(strange, ours) if strange else []
-        for device in {fix.device for fix, _ in strange}:
-            if self._bindings.of(device) != bound[device]:
-                self.adopt(device)  # it was bound while we read: whoever bound it has adopted what was there then
+        if self._bindings.revision() != revision:
+            for device in bound:
+                if self._bindings.of(device) != bound[device]:
+                    self.settle(device)  # it was bound while we read: whoever bound it has settled what was there then
         self._hear_clocks(fixes, bound, now)
         self._noticed({vehicle for (vehicle, _), fresh in zip(known, new, strict=True) if fresh})
         return FixesTaken(
@@ -103,12 +105,23 @@ class Hearing:
         self._store.registry.declare(device, said)
         return self.adopt(device)
 
+    def settle(self, device: str) -> None:
+        """Lay all that a device ever sent to the vehicles it reported for by what is said now, whatever was said before."""
+        bound: Bound | None = None
+        while bound != (bound := self._bindings.of(device)):  # until nothing was said meanwhile
+            for vehicle, since, until in self._bindings.astray(device):
+                self._store.withdraw(vehicle, device, since, until)
+            self.adopt(device)
+
     def adopt(self, device: str) -> int:
         """Lay what waits of a device to the vehicles it reported for, as far as that is known now."""
         bound, said = self._bindings.of(device), self._store.registry.declared((device,)).get(device, AS_SENT)
 
-        def whose(fix: Fix, received_at: datetime) -> tuple[str, Fix] | None:
-            found = _whose(fix, bound, said, received_at)
+        def whose(waits: Stranger) -> tuple[str, Fix] | None:
+            if waits.why == WITHDRAWN:  # put right once, by what was declared then
+                vehicle = bound.vehicle(waits.fix.fixed_at)
+                return (vehicle, waits.fix) if vehicle is not None else None
+            found = _whose(waits.fix, bound, said, waits.received_at)
             return None if isinstance(found, str) else found
 
         return self._store.adopt(device, whose)

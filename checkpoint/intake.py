@@ -25,7 +25,7 @@ import msgspec
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from checkpoint.bindings import Bindings, Bound, book_of
+from checkpoint.bindings import Bindings, Bound, book_of, told_of
 from checkpoint.core import facts
 from checkpoint.core.declared import TOLERANCE, Declared
 from checkpoint.core.facts import Fact, Malformed, ResultReported, ResultValue, SwabTaken, digest_id, subjects
@@ -245,20 +245,21 @@ class Intake:
         if fact.witness.startswith("kiosk:"):
             raise Malformed("a kiosk's facts come in its own chain - at `$.witness`")
         outcome = self._store.record(fact)
-        # A correction can bind too, and so can taking a release back.
+        # A correction can bind too, and so can taking a release back; and what was bound by mistake is bound no more.
         if outcome.held:
             for device in self._devices_of(fact):
-                self._hearing.adopt(device)
+                self._hearing.settle(device)
         self._noticed(_vehicles([fact]))
         return outcome
 
     def _devices_of(self, fact: Fact) -> set[str]:
         """The devices whose bindings a fact can change."""
-        told: Fact | None = fact
-        while told is not None and isinstance(told.what, facts.Voided):
-            target = self._store.fact(told.what.target)
-            told = target.fact if target is not None else None
-        return {name.removeprefix("device:") for name in subjects(told) if name.startswith("device:")} if told else set()
+        root: Fact | None = fact
+        while root is not None and isinstance(root.what, facts.Voided | facts.Amended):
+            target = self._store.fact(root.what.target)
+            root = target.fact if target is not None else None
+        told = [fact] if root is None or root is fact else [root, *told_of(self._store, f"fact:{root.id}")]
+        return {name.removeprefix("device:") for each in told for name in subjects(each) if name.startswith("device:")}
 
     # -- kiosks -------------------------------------------------------------------------------------------------------
 

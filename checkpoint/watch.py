@@ -154,6 +154,7 @@ class Watch:
         self._again: dict[str, datetime] = {}
         self._fact_number: int | None = None
         self._fix_number = 0
+        self._withdrawn = 0
         # Up to which link of the server's own chain was read or told.
         self._told_to = 0
         self._outrun = False
@@ -333,6 +334,7 @@ class Watch:
         with self._lock:
             if self._fact_number is None or self._store.room().refused:
                 return False
+            self._withdraw()  # what was read of fixes that are there no more must not be put by
             tracks = {vehicle: w.track for vehicle, w in self._watched.items() if w.track is not None}
             draft = self._readings.draft(tracks, self._fix_number, monotonic(), everything=everything)
         if draft is None:
@@ -437,6 +439,9 @@ class Watch:
     def _ended(self, watched: _Watched, warning: WarningState, now: datetime) -> datetime | None:
         """When a state that is found no more ended; None when by all we know now it was not so when we told of it."""
         track = watched.look.view.track if watched.look is not None else None
+        since, gone = warning.raised.since, self._store.was_withdrawn(watched.vehicle, warning.raised_at)
+        if warning.raised.finding == "silent" and gone and self._store.fix_received_at(watched.vehicle, since) is None:
+            return None  # the fix after which it was silent was another vehicle's
 
         def next_fix(at: datetime) -> datetime | None:
             return self._store.fix_after(watched.vehicle, at)
@@ -463,11 +468,23 @@ class Watch:
                     watched.track.add(a.fix)
                 self._learnt(a.vehicle)
             self._fix_number = arrived[-1].number
+        self._withdraw()
         self._told_to, self._outrun = max(self._told_to, told_to), False
+
+    def _withdraw(self) -> None:
+        """Read the tracks of vehicles anew from which fixes were taken."""
+        for number, vehicle in self._store.withdrawn_after(self._withdrawn):
+            self._readings.forget(vehicle)
+            watched = self._watched.get(vehicle)
+            if watched is not None:
+                watched.track = None
+            self._learnt(vehicle)
+            self._withdrawn = number
 
     def _begin(self) -> None:
         # The numbers first: what comes while we read the rest is then read twice, and not missed.
         self._fact_number, last_fix = self._store.last_number(), self._store.last_position()
+        self._withdrawn = self._store.last_withdrawn()
         self._told_to = self._store.told()
         self._loops = self._store.loops()
         self._fix_number = self._readings.begin((loop for all_ in self._loops.all().values() for loop in all_), last_fix)

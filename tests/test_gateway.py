@@ -96,7 +96,7 @@ def test_nothing_said_before_the_proof_is_laid_to_a_vehicle(store: Store, clock:
     assert seconds(store) == [30]
     assert {(s.device, s.why) for s in store.strangers()} == {(DEVICE, "unproved")}
     assert len(store.strangers()) == 3
-    store.adopt(DEVICE, lambda fix, _: (PLATE, fix))
+    store.adopt(DEVICE, lambda s: (PLATE, s.fix))
     assert seconds(store) == [30], "not even when the device is bound anew"
 
 

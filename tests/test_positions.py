@@ -78,7 +78,7 @@ def test_a_strangers_fixes_are_kept_apart_and_adopted_when_its_device_is_bound(s
     assert store.add_strangers([(fix(n), "unknown-device") for n in range(5)] * 2) == [True] * 10
     assert [s.fix for s in store.strangers(device="d-1")] == [fix(n) for n in range(5)]
     assert store.positions(PLATE) == []
-    assert store.adopt("d-1", lambda fix, _: (PLATE, fix) if fix.fixed_at >= T0 + 2 * SECOND else None) == 3
+    assert store.adopt("d-1", lambda s: (PLATE, s.fix) if s.fix.fixed_at >= T0 + 2 * SECOND else None) == 3
     assert store.positions(PLATE) == [fix(n) for n in (2, 3, 4)]
     assert len(store.strangers()) == 2
 
@@ -98,7 +98,7 @@ def test_devices_of_ours_are_neither_crowded_out_nor_crowd_out_others(store: Sto
     mine = [(fix(n), "in-the-future") for n in range(9)]
     assert store.add_strangers([*mine, (fix(1, "d-2"), "unknown-device")], {"d-1"}) == [True] * 10
     assert store.add_strangers(invented[4:]) == [False] * 2, "d-2 has the last place"
-    assert store.adopt("x-1", lambda fix, _: None) == 0
+    assert store.adopt("x-1", lambda _: None) == 0
     assert store.add_strangers(invented[4:]) == [True, False], "x-1 was bound: what waits of it takes no room any more"
 
 
@@ -106,10 +106,10 @@ def test_a_stranger_with_much_to_adopt_is_adopted_in_portions(store: Store, monk
     monkeypatch.setattr(positions_module, "AT_ONCE", 4)
     store.add_strangers([(fix(n), "unknown-device") for n in range(12)], {"d-1"})
     store.add_strangers([(fix(3, "d-2"), "unknown-device")])
-    assert store.adopt("d-1", lambda fix, _: (PLATE, fix) if fix.fixed_at.second % 3 else None) == 8
+    assert store.adopt("d-1", lambda s: (PLATE, s.fix) if s.fix.fixed_at.second % 3 else None) == 8
     assert [f.fixed_at.second for f in store.positions(PLATE)] == [1, 2, 4, 5, 7, 8, 10, 11]
     assert sorted(s.fix.fixed_at.second for s in store.strangers()) == [0, 3, 3, 6, 9]
-    assert store.adopt("d-1", lambda fix, _: (PLATE, fix)) == 4
+    assert store.adopt("d-1", lambda s: (PLATE, s.fix)) == 4
 
 
 def test_who_has_proved_nothing_takes_no_strangers_room(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -127,4 +127,4 @@ def test_what_comes_again_with_a_proof_waits_like_any_other(store: Store) -> Non
     store.add_strangers([(fix(1), "unproved")])
     assert store.add_strangers([(fix(1), "unknown-device"), (fix(1), "unproved")]) == [True, True]
     assert [s.why for s in store.strangers()] == ["unknown-device"]
-    assert store.adopt("d-1", lambda fix, _: (PLATE, fix)) == 1
+    assert store.adopt("d-1", lambda s: (PLATE, s.fix)) == 1

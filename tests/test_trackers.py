@@ -230,7 +230,7 @@ def test_a_flood_of_unbound_devices_fills_nothing_and_holds_up_no_tracker_of_our
     assert send(other, "999").status_code == 404, "another address is not held up by it"
 
 
-def test_a_program_makes_a_tracker_too(app: Any, air: TestClient, store: Store) -> None:
+def test_a_program_makes_a_tracker_too(app: Any, air: TestClient, store: Store, clock: Still) -> None:
     token = access.open_session(app.state.house, role=COORDINATOR, who=COORDINATOR, name="周敏")
     headers = {"Authorization": f"Bearer {token}"}
     told = air.post("/api/v1/devices", json={"vehicle": PLATE}, headers=headers).json()
@@ -238,6 +238,7 @@ def test_a_program_makes_a_tracker_too(app: Any, air: TestClient, store: Store) 
     assert told["owntracks"].startswith("owntracks:///config?inline=")
     assert told["traccar"].startswith("org.traccar.client://config?")
     release = {"device": told["device"]}
+    clock.forward(seconds=1)
     for _ in range(2):
         answer = air.post("/api/v1/devices/release", json=release, headers=headers)
         assert (answer.status_code, answer.json()["vehicle"]) == (200, PLATE)

@@ -39,7 +39,7 @@ from checkpoint.store.ledger import (
     person_told,
     told_stamp,
 )
-from checkpoint.store.positions import FIRST, UNPROVED, Arrived, Key, Positions, StrangeDevice, Stranger, Whose
+from checkpoint.store.positions import FIRST, UNPROVED, WITHDRAWN, Arrived, Key, Positions, StrangeDevice, Stranger, Whose
 from checkpoint.store.postgres import Postgres, open_postgres
 from checkpoint.store.readings import Account, KeptReading, Readings, sweep_readings
 from checkpoint.store.registry import Kiosk, Person, Registry
@@ -59,6 +59,7 @@ from checkpoint.store.writer import Writer
 __all__ = [
     "SERVER",
     "UNPROVED",
+    "WITHDRAWN",
     "Account",
     "Arrived",
     "BroughtBack",
@@ -506,6 +507,7 @@ class Store:
         total = 0
         if kind == "positions":
             self._writer.do(lambda: sweep_readings(self._db, limit))
+            self._writer.do(lambda: self._db.run("DELETE FROM withdrawn WHERE at < ?", (limit,)))
         while done := self._writer.do(lambda: sweeps.portion(self._db, kind, limit)):
             total += done
         return total
@@ -554,6 +556,24 @@ class Store:
             count, after = self._spread(self._writer.submit(partial(self._positions.adopt, device, whose, now, after))).result()
             laid += count
         return laid
+
+    def withdraw(self, vehicle: str, device: str, since: datetime | None, until: datetime | None) -> None:
+        """Take a device's fixes of a stretch of time from a vehicle, and keep them with the strangers; in portions."""
+        now = self.now()
+        while self._spread(self._writer.submit(lambda: self._positions.withdraw(vehicle, device, since, until, now))).result():
+            pass
+
+    def withdrawn_after(self, number: int) -> list[tuple[int, str]]:
+        """The vehicles from which fixes were taken after a number, with the number of each time."""
+        return self._positions.withdrawn_after(number)
+
+    def last_withdrawn(self) -> int:
+        """The number of the last time that fixes were taken from a vehicle."""
+        return self._positions.last_withdrawn()
+
+    def was_withdrawn(self, vehicle: str, since: datetime) -> bool:
+        """Whether fixes were taken from a vehicle since an instant."""
+        return self._positions.was_withdrawn(vehicle, since)
 
     def positions(self, vehicle: str, since: datetime | None = None, until: datetime | None = None) -> list[Fix]:
         """The fixes of a vehicle from `since` on and before `until`, in the order of time."""

@@ -491,6 +491,13 @@ MIGRATIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
             "CREATE INDEX strangers_room ON strangers (device, why) WHERE ours = 0",
         ),
     ),
+    (
+        "positions taken from vehicles",
+        (
+            # That there were such, for whoever has read the vehicle's positions before. Not which: they are with the strangers.
+            "CREATE TABLE withdrawn (number INTEGER PRIMARY KEY AUTOINCREMENT, vehicle TEXT NOT NULL, at BIGINT NOT NULL)",
+        ),
+    ),
 )
 
 

@@ -9,22 +9,27 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
+from typing import Any
 
 import msgspec
 
 from checkpoint.core.track import Fix
 from checkpoint.store.database import Database, instant, micros
+from checkpoint.store.readings import outdate_readings
 
 MOST_STRANGE_PER_DEVICE = 5_000
 MOST_STRANGE = 100_000
 # Anybody can send under any number before a code is shown: that is kept apart even from strangers, and takes no room of theirs.
 UNPROVED = "unproved"
+# Was laid to a vehicle by a binding that was corrected since: put right as it was then, and judged no more for itself.
+WITHDRAWN = "binding-corrected"
 MOST_UNPROVED_PER_DEVICE = 100
 MOST_UNPROVED = 10_000
-# How many are adopted in one commit.
+# How many are moved in one commit.
 AT_ONCE = 5_000
 _COLUMNS = "device, fixed_at, lat, lon, accuracy_m, speed_kmh, course_deg, altitude_m, valid, encrypted, alarms, crossing, mended"
 _UNBOUND = "unbound"
+_WAITS = f"why IN ('unknown-device', '{WITHDRAWN}')"
 
 
 class Arrived(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,7 +42,7 @@ class Arrived(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Stranger(msgspec.Struct, frozen=True, kw_only=True):
-    """A fix that belongs to no vehicle (yet): from a device nobody bound, or of a time that cannot be."""
+    """A fix that belongs to no vehicle (yet): from a device nobody bound, of a time that cannot be, or taken from a vehicle."""
 
     device: str
     why: str
@@ -46,10 +51,12 @@ class Stranger(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class StrangeDevice(msgspec.Struct, frozen=True, kw_only=True):
-    """A device that reports for no vehicle: how many of its fixes wait, from when to when, since when they came, and the last."""
+    """A device that reports for no vehicle: how many of its fixes wait, how many of these were taken from a vehicle, from when to
+    when they are, since when they came, and the last."""
 
     device: str
     count: int
+    withdrawn: int
     first_at: datetime
     last_at: datetime
     since: datetime
@@ -59,8 +66,8 @@ class StrangeDevice(msgspec.Struct, frozen=True, kw_only=True):
 # What tells fixes of one device apart: instant, latitude, longitude.
 Key = tuple[int, float, float]
 FIRST: Key = (-(1 << 62), 0.0, 0.0)
-# A fix as its device sent it, and when it came -> the vehicle it belongs to and the fix as it is kept; None: nobody's yet.
-Whose = Callable[[Fix, datetime], tuple[str, Fix] | None]
+# What waits -> the vehicle it belongs to and the fix as it is kept; None: nobody's yet.
+Whose = Callable[[Stranger], tuple[str, Fix] | None]
 
 
 class Positions:
@@ -124,13 +131,13 @@ class Positions:
         of nobody stay, and so do those of a device that never proved what it is. Returns how many, and after which to go on; None
         when that were all."""
         rows = self._db.rows(
-            f"SELECT fixed_at, lat, lon, raw, received_at FROM strangers WHERE device = ? AND why <> '{UNPROVED}'"
+            f"SELECT fixed_at, lat, lon, why, received_at, raw FROM strangers WHERE device = ? AND why <> '{UNPROVED}'"
             " AND (fixed_at, lat, lon) > (?, ?, ?) ORDER BY fixed_at, lat, lon LIMIT ?",
             (device, *after, AT_ONCE),
         )
         mine: list[tuple[Key, tuple[str, Fix]]] = []
         for row in rows:
-            found = whose(msgspec.json.decode(row[3], type=Fix), instant(row[4]))
+            found = whose(_stranger((device, *row[3:])))
             if found is not None:
                 mine.append((row[:3], found))
         self.add([found for _, found in mine], now)
@@ -141,12 +148,42 @@ class Positions:
         self._db.run(f"UPDATE strangers SET ours = 1 WHERE device = ? AND ours = 0 AND why <> '{UNPROVED}'", (device,))
         return len(mine), None
 
+    def withdraw(self, vehicle: str, device: str, since: datetime | None, until: datetime | None, now: datetime) -> bool:
+        """Move a portion of a device's fixes in a stretch of time from a vehicle to among the strangers, and let whatever was
+        read of them go. Whether there may be more."""
+        rows = self._db.rows(
+            f"SELECT number, {_COLUMNS} FROM positions WHERE vehicle = ? AND device = ? AND fixed_at >= ? AND fixed_at < ?"
+            " ORDER BY fixed_at LIMIT ?",
+            (vehicle, device, *_between(since, until), AT_ONCE),
+        )
+        if not rows:
+            return False
+        # It came among the strangers now: from now on it waits as long as any other.
+        self.add_strangers([(_fix(row[1:]), WITHDRAWN) for row in rows], now, (device,))
+        self._db.run_many("DELETE FROM positions WHERE number = ?", [row[:1] for row in rows])
+        self._db.run("INSERT INTO withdrawn (vehicle, at) VALUES (?, ?)", (vehicle, micros(now)))
+        outdate_readings(self._db)
+        return len(rows) == AT_ONCE
+
+    def withdrawn_after(self, number: int) -> list[tuple[int, str]]:
+        """The vehicles from which fixes were taken after a number, with the number of each time."""
+        rows = self._db.rows("SELECT number, vehicle FROM withdrawn WHERE number > ? ORDER BY number", (number,))
+        return [(int(number), vehicle) for number, vehicle in rows]
+
+    def last_withdrawn(self) -> int:
+        """The number of the last time that fixes were taken from a vehicle, 0 when that never was."""
+        return int(self._db.rows("SELECT coalesce(max(number), 0) FROM withdrawn")[0][0])
+
+    def was_withdrawn(self, vehicle: str, since: datetime) -> bool:
+        """Whether fixes were taken from a vehicle since an instant."""
+        return bool(self._db.rows("SELECT 1 FROM withdrawn WHERE vehicle = ? AND at >= ? LIMIT 1", (vehicle, micros(since))))
+
     def of(self, vehicle: str, since: datetime | None = None, until: datetime | None = None) -> list[Fix]:
         """The fixes of a vehicle from `since` on and before `until`, in the order of time."""
         rows = self._db.rows(
             f"SELECT {_COLUMNS} FROM positions WHERE vehicle = ? AND fixed_at >= ? AND fixed_at < ?"
             " ORDER BY fixed_at, device, lat, lon",
-            (vehicle, micros(since) if since is not None else -(1 << 62), micros(until) if until is not None else 1 << 62),
+            (vehicle, *_between(since, until)),
         )
         return [_fix(row) for row in rows]
 
@@ -155,7 +192,7 @@ class Positions:
         rows = self._db.rows(
             f"SELECT number, vehicle, received_at, {_COLUMNS} FROM positions WHERE vehicle = ? AND fixed_at >= ? AND fixed_at < ?"
             " ORDER BY fixed_at, device, lat, lon",
-            (vehicle, micros(since) if since is not None else -(1 << 62), micros(until) if until is not None else 1 << 62),
+            (vehicle, *_between(since, until)),
         )
         return [Arrived(number=r[0], vehicle=r[1], received_at=instant(r[2]), fix=_fix(r[3:])) for r in rows]
 
@@ -215,19 +252,21 @@ class Positions:
     def strange_devices(self, limit: int) -> list[StrangeDevice]:
         """The devices whose fixes belong to no vehicle, those heard last first."""
         rows = self._db.rows(
-            "SELECT device, count(*), min(fixed_at), max(fixed_at), min(received_at), max(received_at) FROM strangers"
-            " WHERE why = 'unknown-device' GROUP BY device ORDER BY 6 DESC, device LIMIT ?",
+            "SELECT device, count(*), min(fixed_at), max(fixed_at), min(received_at), max(received_at),"
+            f" sum(CASE WHEN why = '{WITHDRAWN}' THEN 1 ELSE 0 END) FROM strangers"
+            f" WHERE {_WAITS} GROUP BY device ORDER BY 6 DESC, device LIMIT ?",
             (limit,),
         )
         found = []
-        for device, count, first, last, since, _ in rows:
-            last_raw = "SELECT raw FROM strangers WHERE device = ? AND fixed_at = ? AND why = 'unknown-device' LIMIT 1"
+        for device, count, first, last, since, _, withdrawn in rows:
+            last_raw = f"SELECT raw FROM strangers WHERE device = ? AND fixed_at = ? AND {_WAITS} LIMIT 1"
             newest = self._db.rows(last_raw, (device, last))
             if newest:
                 found.append(
                     StrangeDevice(
                         device=device,
                         count=int(count),
+                        withdrawn=int(withdrawn),
                         first_at=instant(first),
                         last_at=instant(last),
                         since=instant(since),
@@ -252,10 +291,16 @@ class Positions:
             f"SELECT device, why, received_at, raw FROM strangers {where} ORDER BY received_at DESC, device, fixed_at LIMIT ?",
             [*values, limit],
         )
-        return [
-            Stranger(device=device, why=why, received_at=instant(at), fix=msgspec.json.decode(raw, type=Fix))
-            for device, why, at, raw in rows
-        ]
+        return [_stranger(row) for row in rows]
+
+
+def _between(since: datetime | None, until: datetime | None) -> tuple[int, int]:
+    return micros(since) if since is not None else -(1 << 62), micros(until) if until is not None else 1 << 62
+
+
+def _stranger(row: tuple[Any, ...]) -> Stranger:
+    device, why, at, raw = row
+    return Stranger(device=device, why=why, received_at=instant(at), fix=msgspec.json.decode(raw, type=Fix))
 
 
 def _values(fix: Fix) -> tuple[object, ...]:

@@ -121,6 +121,12 @@ def drop_readings(database: Database) -> None:
     database.run("UPDATE readings_to SET turn = '', number = 0")
 
 
+def outdate_readings(database: Database) -> None:
+    """Throw all readings away, and what anybody has read and not put by yet as well; on the writer's thread."""
+    database.run("DELETE FROM readings")
+    database.run("UPDATE readings_to SET turn = ?, number = 0", (secrets.token_hex(8),))
+
+
 def sweep_readings(database: Database, before: int) -> None:
     """Let go what names anything from before an instant, and have nothing put by that does; on the writer's thread."""
     database.run("DELETE FROM readings WHERE oldest < ?", (before,))
