@@ -2,7 +2,8 @@
 
 The law of this file: what is asked is checked whole and every fault is named with its path; names, numbers and phones go to
 the registry and pseudonyms into facts; saying the same thing again changes nothing and gives the same answer. Randomness and
-the clock are passed in. A seed is made once for a generation of a pass, kept encrypted, and shown to one phone only.
+the clock are passed in. A seed is made once for a generation of a pass, kept encrypted, and shown to one phone only. What was
+voided was never asked or decided: it can be again, under another name. A voided generation is given to no other pass or phone.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from checkpoint.bindings import book_of, told_of
 from checkpoint.core import passes
 from checkpoint.core.book import Book
 from checkpoint.core.facts import Fact, PassGranted, PassRefused, PassRequested, PassRevoked, digest_id
@@ -172,7 +174,7 @@ class PassOffice:
     def _standing(self, request: str) -> Requested | None:
         asked: Fact | None = None
         state, pass_id, reason = "waiting", "", ""
-        for fact in Book(self._store.facts_of(f"request:{request}")).of(f"request:{request}"):
+        for fact in book_of(self._store, f"request:{request}").of(f"request:{request}"):
             match fact.what:
                 case PassRequested():
                     asked = fact
@@ -214,9 +216,9 @@ class PassOffice:
         """Give a pass a new generation and a new link: for a driver whose phone was lost. What the old phone and old
         sheets show is superseded from now on. Raises `Unknown`, `Settled`, `Faulty`."""
         with self._store.turns.take(TURN):
-            state, wish, loop = self._renewable(pass_id)
+            wish, loop = self._renewable(pass_id)
             self._close_links(pass_id)
-            return self._granted(self._issue(wish, pass_id, state.grant.generation + 1, loop, by))
+            return self._granted(self._issue(wish, pass_id, self._next_generation(pass_id), loop, by))
 
     def rebind(self, pass_id: str, phone_hash: str, by: str, claim: Callable[[str | None], bool]) -> Link:
         """Move a pass to another phone: a new generation, bound to it from the beginning; what the phone before shows is
@@ -226,31 +228,44 @@ class PassOffice:
         """
         registry = self._store.registry
         with self._store.turns.take(TURN):
-            state, wish, loop = self._renewable(pass_id)
+            wish, loop = self._renewable(pass_id)
             before = next((x for x in registry.links(pass_id) if x.closed_at is None and x.used_at is not None), None)
             if not claim(registry.phone_of(before.id) if before is not None else None):
                 raise Settled("decided")
             self._close_links(pass_id)
-            grant = self._issue(wish, pass_id, state.grant.generation + 1, loop, by)
+            grant = self._issue(wish, pass_id, self._next_generation(pass_id), loop, by)
             token = base64.b32encode(self._entropy(LINK_BYTES)).decode().lower()  # nobody is told: the phone has its mark
             return registry.add_link(
                 token_hash(token), person=grant.crew[0], pass_id=pass_id, expires=grant.expires, phone_hash=phone_hash
             )
 
-    def _renewable(self, pass_id: str) -> tuple[PassState, PassRequested, Loop]:
-        """A pass that may get another generation, the wish it is issued for, and the loop as it is then."""
+    def _next_generation(self, pass_id: str) -> int:
+        """After all that a phone or a sheet may show: a generation that was voided too."""
+        told = told_of(self._store, f"pass:{pass_id}")
+        return max((f.what.generation for f in told if isinstance(f.what, PassGranted)), default=0) + 1
+
+    def _name(self, *parts: str) -> str:
+        """The id of a decision; another one when that was taken back before."""
+        name, again = digest_id(*parts), 0
+        while self._store.fact(name) is not None:
+            again += 1
+            name = digest_id(*parts, f"again {again}")
+        return name
+
+    def _renewable(self, pass_id: str) -> tuple[PassRequested, Loop]:
+        """The wish that another generation of a pass is issued for, and the loop as it is then."""
         state = self.pass_state(pass_id)
         if state.revoked_at is not None:
             raise Settled("revoked")
         grant = state.grant
         loop = self._loop(grant.loop, max(grant.not_before, self._now()))
-        if loop is None or grant.generation >= 255:
+        if loop is None or self._next_generation(pass_id) > 255:
             raise Faulty([Fault("$.loop", "fault.loop-not-in-force", loop=grant.loop)])
         wish = PassRequested(
             request=grant.request, carrier=grant.carrier, vehicle=grant.vehicle, crew=state.crew, loop=grant.loop,
             not_before=grant.not_before, expires=grant.expires,
         )  # fmt: skip
-        return state, wish, loop
+        return wish, loop
 
     def refuse(self, request: str, reason: str, by: str) -> None:
         """Refuse what was asked, and say why. Raises `Unknown`, `Settled`, `Faulty`."""
@@ -263,7 +278,7 @@ class PassOffice:
                 raise Settled("granted")
             self._record(
                 Fact(
-                    id=digest_id("refused", request),
+                    id=self._name("refused", request),
                     at=self._now(),
                     witness="desk:coordinator",
                     by=by,
@@ -279,7 +294,7 @@ class PassOffice:
             if state.revoked_at is None:
                 self._record(
                     Fact(
-                        id=digest_id("revoked", pass_id),
+                        id=self._name("revoked", pass_id),
                         at=self._now(),
                         witness="desk:coordinator",
                         by=by,
@@ -317,7 +332,7 @@ class PassOffice:
             step_s=step_s,
             request=wish.request,
         )
-        fact_id = digest_id("granted", wish.request, str(generation))
+        fact_id = self._name("granted", wish.request, str(generation))
         self._record(Fact(id=fact_id, at=self._now(), witness="desk:coordinator", by=by, what=grant))
         return grant
 
@@ -356,11 +371,11 @@ class PassOffice:
 
     def pass_state(self, pass_id: str) -> PassState:
         """A pass as it stands now. Raises `Unknown`."""
-        facts = self._store.facts_of(f"pass:{pass_id}")
-        vehicle = next((f.what.vehicle for f in facts if isinstance(f.what, PassGranted)), None)
+        book = book_of(self._store, f"pass:{pass_id}")
+        vehicle = next((f.what.vehicle for f in book.of(f"pass:{pass_id}") if isinstance(f.what, PassGranted)), None)
         if vehicle is None:
             raise Unknown(pass_id)
-        for state in fold_passes(Book(facts), vehicle):
+        for state in fold_passes(book, vehicle):
             if state.grant.pass_id == pass_id:
                 return state
         raise Unknown(pass_id)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from checkpoint.core import passes
-from checkpoint.core.facts import PassGranted, PassRefused, PassRequested, PassRevoked
+from checkpoint.core.facts import Fact, PassGranted, PassRefused, PassRequested, PassRevoked, Voided
 from checkpoint.core.passes import PROVINCES
 from checkpoint.granting import LINK_LASTS, Granted, PassOffice, Settled, Unknown, token_hash
 from checkpoint.store import Store
@@ -309,3 +309,66 @@ def test_the_day_of_the_loop_counts_and_not_today(office: PassOffice) -> None:
     asked = office.requested(office.request(wish(not_before=begins, expires=begins + timedelta(days=1)), by="a")).wish
     assert asked.loop == LOOP
     assert asked.not_before.utcoffset() == timedelta(0)
+
+
+# -- what was taken back ------------------------------------------------------------------------------------------------
+
+
+def void(store: Store, kind: type, subject: str, clock: Still) -> None:
+    """Take back the newest fact of a kind."""
+    target = [f.id for f in store.facts_of(subject) if isinstance(f.what, kind)][-1]
+    void = Fact(id=f"void-{target}", at=clock(), witness="desk:coordinator", what=Voided(target=target, reason="by mistake"))
+    assert store.record(void).held
+
+
+def test_a_request_that_was_voided_stands_no_more_and_may_be_made_again(store: Store, office: PassOffice, clock: Still) -> None:
+    first = office.request(wish(), by="a")
+    void(store, PassRequested, f"request:{first}", clock)
+    with pytest.raises(Unknown):
+        office.requested(first)
+    with pytest.raises(Unknown):
+        office.grant(first, by="c")
+    again = office.request(wish(), by="a")
+    assert again != first
+    assert office.grant(again, by="c").generation == 1
+
+
+def test_a_grant_that_was_voided_waits_again_and_is_granted_again_as_another_pass(
+    store: Store, office: PassOffice, clock: Still
+) -> None:
+    request = office.request(wish(), by="a")
+    first = office.grant(request, by="c")
+    void(store, PassGranted, f"request:{request}", clock)
+    assert office.requested(request).state == "waiting"
+    with pytest.raises(Unknown):
+        office.pass_state(first.pass_id)
+    clock.forward(minutes=1)
+    second = office.grant(request, by="c")
+    assert second.pass_id != first.pass_id
+    assert office.pass_state(second.pass_id).grant.request == request
+    assert office.grant(request, by="c").pass_id == second.pass_id, "granted again it is the same"
+
+
+def test_a_refusal_and_a_revocation_taken_back_can_be_said_again(store: Store, office: PassOffice, clock: Still) -> None:
+    request = office.request(wish(), by="a")
+    for _ in range(3):
+        office.refuse(request, "没有名额", by="c")
+        assert office.requested(request).state == "refused"
+        void(store, PassRefused, f"request:{request}", clock)
+        assert office.requested(request).state == "waiting"
+    pass_id = office.grant(request, by="c").pass_id
+    for _ in range(2):
+        office.revoke(pass_id, "丢失", by="c")
+        assert office.pass_state(pass_id).revoked_at is not None
+        void(store, PassRevoked, f"pass:{pass_id}", clock)
+        assert office.pass_state(pass_id).revoked_at is None
+
+
+def test_a_generation_that_was_voided_is_given_to_no_other_phone(store: Store, office: PassOffice, clock: Still) -> None:
+    pass_id = granted(office).pass_id
+    assert office.reissue(pass_id, by="c").generation == 2
+    seed = store.registry.seed(pass_id, 2)
+    void(store, PassGranted, f"pass:{pass_id}", clock)
+    assert office.pass_state(pass_id).grant.generation == 1
+    assert office.reissue(pass_id, by="c").generation == 3
+    assert office.screen(pass_id).seed != seed

@@ -44,7 +44,7 @@ HOUSE: dict[str, set[str]] = {
     # what stands between the record and the edge
     "checkpoint.wish": {"checkpoint.core"},
     "checkpoint.telling": {"checkpoint.core"},
-    "checkpoint.granting": {"checkpoint.core", "checkpoint.store", "checkpoint.wish"},
+    "checkpoint.granting": {"checkpoint.bindings", "checkpoint.core", "checkpoint.store", "checkpoint.wish"},
     "checkpoint.bindings": {"checkpoint.core", "checkpoint.store"},
     "checkpoint.hearing": {"checkpoint.bindings", "checkpoint.core", "checkpoint.store"},
     "checkpoint.intake": {
