@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from checkpoint.core import datum, geo
 from checkpoint.decoders import gpx, line
+from checkpoint.ui import texts
 from tests.roads import loop_of
 
 TRACES = Path(__file__).resolve().parents[2] / "shared" / "traces" / "graphhopper_gpx"
@@ -48,7 +49,7 @@ def test_captured_files_are_read_whole(name: str, kinds: list[tuple[str, int]]) 
 @captured
 @pytest.mark.parametrize("name", ["no_trk.gpx", "no_trkpt.gpx"])
 def test_a_captured_file_without_a_drive_says_what_to_do(name: str) -> None:
-    with pytest.raises(gpx.MalformedGpx, match="record or draw one"):
+    with pytest.raises(gpx.MalformedGpx, match="empty"):
         gpx.decode((TRACES / name).read_bytes())
 
 
@@ -73,26 +74,32 @@ def test_names_survive_the_encodings_of_chinese_programs(encoding: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("data", "words"),
+    ("data", "why"),
     [
-        (b"", "not whole XML"),
-        (a_gpx(NORTHWARD)[:-20], "not whole XML"),
-        (b"<kml></kml>", "export the drive as GPX"),
-        (a_gpx('<trkpt lat="x" lon="1"/>'), "cannot be read"),
-        (a_gpx('<trkpt lon="1"/>'), "cannot be read"),
-        (a_gpx('<trkpt lat="28" lon="200"/>'), "no place on earth"),
-        (a_gpx('<trkpt lat="28" lon="1"><time>0001-01-01T00:00:00+14:00</time></trkpt>'), "cannot be read"),
-        (a_gpx('<trkpt lat="28" lon="1"><time>9999-12-31T23:59:59-14:00</time></trkpt>'), "cannot be read"),
-        (b'<?xml version="1.0" encoding="klingon"?><gpx/>', "export the file as UTF-8"),
-        (b"<gpx>\xff</gpx>", "export the file as UTF-8"),
+        (b"", "not-xml"),
+        (a_gpx(NORTHWARD)[:-20], "not-xml"),
+        (b"<kml></kml>", "not-gpx"),
+        (a_gpx('<trkpt lat="x" lon="1"/>'), "value"),
+        (a_gpx('<trkpt lon="1"/>'), "value"),
+        (a_gpx('<trkpt lat="28" lon="200"/>'), "nowhere"),
+        (a_gpx('<trkpt lat="28" lon="1"><time>0001-01-01T00:00:00+14:00</time></trkpt>'), "value"),
+        (a_gpx('<trkpt lat="28" lon="1"><time>9999-12-31T23:59:59-14:00</time></trkpt>'), "value"),
+        (b'<?xml version="1.0" encoding="klingon"?><gpx/>', "characters"),
+        (b"<gpx>\xff</gpx>", "characters"),
         (b'<!DOCTYPE gpx [<!ENTITY a "aa"><!ENTITY b "&a;&a;">]><gpx><trk><name>&b;</name></trk></gpx>', "entities"),
-        (b'<!DOCTYPE gpx SYSTEM "file:///etc/hostname"><gpx/>', "document type"),
-        (b" " * (gpx.MAX_BYTES + 1), "cut it"),
+        (b'<!DOCTYPE gpx SYSTEM "file:///etc/hostname"><gpx/>', "entities"),
+        (b" " * (gpx.MAX_BYTES + 1), "too-large"),
     ],
 )
-def test_what_is_no_gpx_is_refused_with_what_to_do(data: bytes, words: str) -> None:
-    with pytest.raises(gpx.MalformedGpx, match=words):
+def test_what_is_no_gpx_is_refused_with_what_to_do(data: bytes, why: str) -> None:
+    with pytest.raises(gpx.MalformedGpx) as caught:
         gpx.decode(data)
+    assert caught.value.why == why
+    for lang in ("zh", "en"):
+        assert texts(lang)(f"recorded.gpx-{why}", **caught.value.values)
+    with pytest.raises(line.MalformedLine) as of_line:
+        line.decode(data)
+    assert of_line.value.why in ("", f"recorded.gpx-{why}")
 
 
 @given(st.binary(max_size=200).map(lambda junk: a_gpx(NORTHWARD)[:150] + junk))

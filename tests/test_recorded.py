@@ -120,7 +120,7 @@ def test_a_row_without_a_place_is_counted_and_a_receiver_that_knows_nothing_is_n
         ("{", "json-broken", None),
         ('{"type":"Polygon","coordinates":[]}', "json-shape", None),
         ('{"type":"LineString","coordinates":[[120,28],[120]]}', "coordinate", 2),
-        ("<gpx/>", "gpx", None),
+        ("<gpx/>", "gpx-empty", None),
     ],
 )  # fmt: skip
 def test_what_is_wrong_names_its_line_and_says_what_to_do(text: str, why: str, line: int | None) -> None:

@@ -262,7 +262,7 @@ def test_another_policy_says_what_it_would_say_otherwise(files: Path, capsys: py
 
 
 def test_a_track_without_times_and_a_policy_that_is_none_are_refused_in_words(
-    files: Path, capsys: pytest.CaptureFixture[str]
+    files: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert run(files, str(files / "drawn.csv")) == 1
     assert "cannot be replayed" in capsys.readouterr().err
@@ -271,7 +271,11 @@ def test_a_track_without_times_and_a_policy_that_is_none_are_refused_in_words(
     assert "half_width" in capsys.readouterr().err
     (files / "other.json").write_text("[")
     assert run(files, "--policy", str(files / "other.json"), str(files / "track.csv")) == 1
-    assert "other.json" in capsys.readouterr().err
+    assert "other.json is not whole JSON (line 1)" in capsys.readouterr().err
+    (files / "other.json").write_text("[]")
+    monkeypatch.setenv("LANG", "zh_CN.UTF-8")
+    assert run(files, "--policy", str(files / "other.json"), str(files / "track.csv")) == 1
+    assert "不是规则" in capsys.readouterr().err
 
 
 def test_positions_ahead_of_when_they_were_received_are_set_aside_aloud(

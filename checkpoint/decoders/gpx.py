@@ -1,6 +1,6 @@
 """GPX 1.0 and 1.1 -> the tracks and routes in it.
 
-The law of this file: whatever is wrong with a file comes out as one `MalformedGpx` whose text says what to do; a file with
+The law of this file: whatever is wrong with a file comes out as one `MalformedGpx` that names it; a file with
 entities or a document type is refused before anything is expanded. Points keep their order; times may be missing.
 """
 
@@ -24,7 +24,12 @@ MAX_POINTS = 200_000
 
 
 class MalformedGpx(ValueError):
-    """The bytes are not a GPX file with a drive in it; the text says what to do."""
+    """The bytes are not a GPX file with a drive in it. `why` is a key of the catalogue (`recorded.gpx-<why>`) whose text says
+    what to do, `values` fill it in."""
+
+    def __init__(self, why: str, **values: str | int | float) -> None:
+        self.why, self.values = why, values
+        super().__init__(f"{why} {values}" if values else why)
 
 
 class Point(msgspec.Struct, frozen=True):
@@ -49,30 +54,32 @@ class Trace(msgspec.Struct, frozen=True, kw_only=True):
 def decode(data: bytes) -> tuple[Trace, ...]:
     """The tracks, then the routes, that have at least one point. Raises `MalformedGpx`."""
     if len(data) > MAX_BYTES:
-        raise MalformedGpx(f"the file is larger than {MAX_BYTES} bytes: cut it to the drive that is meant")
+        raise MalformedGpx("too-large", count=MAX_BYTES // 1024 // 1024)
     text = _text(data)
     try:
         root = fromstring(text.encode(), forbid_dtd=True)
     except DefusedXmlException:
-        raise MalformedGpx("the file defines entities or a document type: export it again without them") from None
-    except (ParseError, ValueError, RecursionError) as error:
-        raise MalformedGpx(f"the file is not whole XML ({error}): export or download it again") from None
+        raise MalformedGpx("entities") from None
+    except ParseError as error:
+        raise MalformedGpx("not-xml", line=error.position[0]) from None
+    except (ValueError, RecursionError):
+        raise MalformedGpx("not-xml", line=1) from None
     if root.tag.rsplit("}", 1)[-1] != "gpx":
-        raise MalformedGpx(f"the file holds <{root.tag.rsplit('}', 1)[-1][:40]}>, not <gpx>: export the drive as GPX")
+        raise MalformedGpx("not-gpx", tag=root.tag.rsplit("}", 1)[-1][:40])
     try:
         read = gpxpy.parse(text)
     except (gpxpy.gpx.GPXException, ValueError, TypeError, KeyError, AttributeError) as error:
         # The library lets what it stumbles over through as it is; for the reader it is all the same.
-        raise MalformedGpx(f"a value in the file cannot be read ({error}): export it again") from None
+        raise MalformedGpx("value", error=str(error)[:200]) from None
     traces = [
         *(_trace("track", track.name, [p for segment in track.segments for p in segment.points]) for track in read.tracks),
         *(_trace("route", route.name, route.points) for route in read.routes),
     ]
     found = tuple(trace for trace in traces if trace.points)
     if not found:
-        raise MalformedGpx("there is no track and no route with points in the file: record or draw one, then export it")
+        raise MalformedGpx("empty")
     if sum(len(trace.points) for trace in found) > MAX_POINTS:
-        raise MalformedGpx(f"there are more than {MAX_POINTS} points in the file: cut it to the drive that is meant")
+        raise MalformedGpx("too-many", count=MAX_POINTS)
     return found
 
 
@@ -88,7 +95,7 @@ def _text(data: bytes) -> str:
     try:
         text = data.decode(encoding)
     except (UnicodeError, LookupError):
-        raise MalformedGpx(f"the characters are not {encoding.removesuffix('-sig')}: export the file as UTF-8") from None
+        raise MalformedGpx("characters", encoding=encoding.removesuffix("-sig")) from None
     return re.sub(r"^\s*<\?xml[^>]*\?>", "", text, count=1)
 
 
@@ -108,13 +115,13 @@ def _trace(kind: Literal["track", "route"], name: str | None, points: Sequence[_
 def _point(point: _Located) -> Point:
     lon, lat = float(point.longitude), float(point.latitude)
     if not (isfinite(lon) and isfinite(lat) and -180 <= lon <= 180 and -90 <= lat <= 90):
-        raise MalformedGpx(f"lat={lat} lon={lon} is no place on earth: correct or delete that point")
+        raise MalformedGpx("nowhere", lat=lat, lon=lon)
     at = point.time
     if at is not None:
         try:
             at = at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
         except OverflowError as error:
-            raise MalformedGpx(f"a value in the file cannot be read ({error}): export it again") from None
+            raise MalformedGpx("value", error=str(error)[:200]) from None
     # GPX 1.0 has both, in m/s and degrees; 1.1 has neither, and what makers put into extensions is theirs.
     speed, course = _number(getattr(point, "speed", None)), _number(getattr(point, "course", None))
     return Point(

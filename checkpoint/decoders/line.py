@@ -26,7 +26,12 @@ _NEAR_M = 50_000.0
 
 
 class MalformedLine(ValueError):
-    """The file is not a line that a loop could have; the text says where and what to do."""
+    """The file is not a line that a loop could have; the text says where and what to do. Where the file is no GPX at all, `why`
+    is a key of the catalogue whose text does, and `values` fill it in."""
+
+    def __init__(self, text: str, why: str = "", **values: str | int | float) -> None:
+        self.why, self.values = why, values
+        super().__init__(text)
 
 
 def decode(
@@ -53,7 +58,7 @@ def _from_gpx(data: bytes, name: str) -> list[geo.LonLat]:
     try:
         traces = gpx.decode(data)
     except gpx.MalformedGpx as error:
-        raise MalformedLine(str(error)) from None
+        raise MalformedLine(str(error), f"recorded.gpx-{error.why}", **error.values) from None
     # A planner's file holds its result twice: the route's turning points, and the track with the road's shape.
     tracks = [trace for trace in traces if trace.kind == "track"] or list(traces)
     chosen = _chosen([(trace.name, trace) for trace in tracks], name)

@@ -30,7 +30,10 @@ def replay(asked: argparse.Namespace, t: Texts) -> int:
     """Say of each drive what would have been said."""
     try:
         loop = _loop(asked.loop)
-        other = _loop(asked.against) if asked.against else _under(asked.loop, asked.policy) if asked.policy else None
+        other = _loop(asked.against) if asked.against else _under(asked.loop, asked.policy, t) if asked.policy else None
+    except NotRead as error:
+        complain(str(error))
+        return NO
     except MalformedLoop as error:
         for problem in error.problems:
             complain(t("cli.loop.problem", problem=problem))
@@ -71,15 +74,16 @@ def _loop(file: Path) -> Loop:
         raise MalformedLoop(f"{file}: {problem}" for problem in error.problems) from None
 
 
-def _under(loop: Path, policy: Path) -> Loop:
-    """The loop under another policy: the numbers in a file, or the policy of the loop document in it, put over its own."""
+def _under(loop: Path, policy: Path, t: Texts) -> Loop:
+    """The loop under another policy: the numbers in a file, or the policy of the loop document in it, put over its own. Raises
+    `NotRead`, `MalformedLoop`."""
     document = json.loads(loop.read_bytes())
     try:
         other = json.loads(policy.read_bytes())
-        if not isinstance(other, dict):
-            raise ValueError("an object of policy numbers wanted - at `$`")
     except (ValueError, RecursionError) as error:
-        raise MalformedLoop([f"{policy}: {error}"]) from None
+        raise NotRead(t("replay.policy-broken", file=policy, line=getattr(error, "lineno", 1))) from None
+    if not isinstance(other, dict):
+        raise NotRead(t("replay.policy-wanted", file=policy))
     if "stations" in other:
         other = other.get("policy") or {}
     document["policy"] = {**(document.get("policy") or {}), **other}

@@ -152,7 +152,8 @@ def _import(request: Request, form: FormData, data: bytes) -> Response:
     try:
         drawn = line.decode(data, "GCJ-02" if form.get("datum") == "GCJ-02" else "WGS-84", loop=newest)
     except line.MalformedLine as error:
-        return _page(request, problems=(t("loops.line-refused", why=str(error)),), status=422)
+        why = t(error.why, **error.values) if error.why else str(error)
+        return _page(request, problems=(t("loops.line-refused", why=why),), status=422)
     document: dict[str, Any] = msgspec.to_builtins(newest)
     document |= {leg: msgspec.to_builtins(drawn), "version": newest.version + 1, "effective_from": house.now().isoformat()}
     text = _pretty(document)

@@ -57,7 +57,7 @@ def _from_gpx(data: bytes) -> Recording:
     try:
         traces = gpx.decode(data)
     except gpx.MalformedGpx as error:
-        raise MalformedTrack("gpx", error=str(error)) from None
+        raise MalformedTrack(f"gpx-{error.why}", **error.values) from None
     # A planner's file holds its result twice: the route's turning points, and the track with the road's shape.
     kept = [trace for trace in traces if trace.kind == "track"] or list(traces)
     return Recording(
