@@ -87,6 +87,18 @@ class _Thrown(NamedTuple):
     east_m: float
     north_m: float
 
+    def driven_on(self, step: Step) -> _Thrown:
+        """The truck at this step, farther along its line."""
+        ms = step.speed_kmh / 3.6 if step.fix.speed_kmh is not None else self.ms
+        return self._replace(along_m=self.along_m + (ms + self.ms) / 2 * step.dt_s, ms=ms)
+
+    def explains(self, step: Step, path: geo.Path) -> bool:
+        """Whether the truck would be reported there: round a bend its distance off the line grows too."""
+        east, north = _from_line(path, self.along_m, step)
+        course = radians(path.bearing_at(self.along_m))
+        aside = (east - self.east_m) * cos(course) - (north - self.north_m) * sin(course)
+        return abs(aside) < max(_ASIDE_M, _AWAY_SHARE * (self.along_m - self.from_m))
+
 
 def _from_line(path: geo.Path, along_m: float, step: Step) -> geo.LonLat:
     """Metres east and north of a place on the line."""
@@ -181,7 +193,9 @@ class OffLoop(Watcher):
         if last is not None:
             self._driven += step.moved_m
             gained = step.match.off_m - last.match.off_m
-            if not step.leaped and gained >= max(_AWAY_M, _AWAY_SHARE * step.moved_m) and not self._is_thrown(step):
+            thrown = self._thrown = self._thrown.driven_on(step) if self._thrown is not None else None
+            goes_away = not step.leaped and gained >= max(_AWAY_M, _AWAY_SHARE * step.moved_m)
+            if goes_away and (thrown is None or not thrown.explains(step, self._ways.legs[thrown.leg].path)):
                 self._away += 1
                 self._away_ms = max(self._away_ms, gained / step.dt_s)
         self._last = step
@@ -203,21 +217,6 @@ class OffLoop(Watcher):
         along = before.match.along_m + ms * step.dt_s
         east, north = _from_line(self._ways.legs[leg].path, along, step)
         return _Thrown(leg, along, along, ms, east, north)
-
-    def _is_thrown(self, step: Step) -> bool:
-        """Whether a truck that drives on along its line, with all its fixes thrown aside alike, would be reported there:
-        round a bend its distance off the line grows too."""
-        thrown = self._thrown
-        if thrown is None:
-            return False
-        ms = step.speed_kmh / 3.6 if step.fix.speed_kmh is not None else thrown.ms
-        along = thrown.along_m + (ms + thrown.ms) / 2 * step.dt_s
-        self._thrown = thrown._replace(along_m=along, ms=ms)
-        path = self._ways.legs[thrown.leg].path
-        east, north = _from_line(path, along, step)
-        course = radians(path.bearing_at(along))
-        aside = (east - thrown.east_m) * cos(course) - (north - thrown.north_m) * sin(course)
-        return abs(aside) < max(_ASIDE_M, _AWAY_SHARE * (along - thrown.from_m))
 
     def _drove_away(self, steps: int) -> bool:
         """Whether the truck was seen to drive off the line and on, away from it, by so many steps. Of a device that reports
