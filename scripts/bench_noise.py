@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
@@ -21,6 +22,7 @@ from tests.proving_ground import (
     at_rest,
     departure,
     false_alarms,
+    in_a_tunnel,
     made_paths,
     parallel,
     real_paths,
@@ -31,6 +33,7 @@ from tests.proving_ground import (
 
 MODELS: dict[str, Noise] = {"exact": CLEAN} | ISSUED | HELD_OUT
 SEEN_THROUGH = ("exact", "displaced", "displaced, mute", "stop and go")
+SEEN_AFTER_A_TUNNEL = (*SEEN_THROUGH, "tunnels, cold", "cold, long, mute")
 INTERVALS = (10.0, 30.0)
 KINDS = ("off-loop", "wrong-way")
 CASES = (
@@ -38,6 +41,8 @@ CASES = (
     ("150 m beside", parallel, "off-loop"),
     ("turned round", reversal, "wrong-way"),
     ("past a station", reversal_past_a_station, "wrong-way"),
+    ("in a tunnel", in_a_tunnel(partial(departure, on_m=9_000.0)), "off-loop"),
+    ("beside, tunnel", in_a_tunnel(partial(parallel, length=9_000.0)), "off-loop"),
 )
 
 
@@ -68,11 +73,13 @@ def _counted(tally: Tally) -> str:
     return f"{tally.km:>8.0f}   {ours}{floors}  {others}"
 
 
-def seen_rows(paths: dict[str, geo.Path], times: int) -> None:
+def seen_rows(paths: dict[str, geo.Path], times: int, cases: list[str]) -> None:
     """A row for each kind of departure, model, interval and path."""
     print("\nseconds until confirmed: p50 / p95 (missed)")
     for what, case, kind in CASES:
-        for model in SEEN_THROUGH:
+        if what not in cases:
+            continue
+        for model in SEEN_AFTER_A_TUNNEL if "tunnel" in what else SEEN_THROUGH:
             for every_s in INTERVALS:
                 for name, path in paths.items():
                     found = seen(case, kind, path, MODELS[model], every_s, times, f"{what} {name}", floors=kind == "off-loop")
@@ -89,6 +96,7 @@ def main() -> int:
     asked.add_argument("--times", type=int, default=20, help="true departures a cell")
     asked.add_argument("--paths", default="", help="only these, with commas")
     asked.add_argument("--models", default="", help="only these, with semicolons")
+    asked.add_argument("--cases", default="", help="only these true ones, with semicolons")
     asked.add_argument("--only", choices=("false", "seen"))
     args = asked.parse_args()
     paths = {
@@ -99,7 +107,7 @@ def main() -> int:
     if args.only != "seen":
         false_rows(paths, args.models.split(";") if args.models else list(MODELS), args.km)
     if args.only != "false":
-        seen_rows(paths, args.times)
+        seen_rows(paths, args.times, args.cases.split(";") if args.cases else [what for what, *_ in CASES])
     print(f"({time.monotonic() - began:.0f} s)")
     return 0
 

@@ -313,25 +313,31 @@ def crossing_m(line: geo.Path, way: geo.Path, from_m: float) -> float | None:
 
 
 class Made(NamedTuple):
-    """A way that is driven, where on it the thing to be seen becomes true, and stations beside those at the ends."""
+    """A way that is driven, where on it the thing to be seen becomes true, stations beside those at the ends, and between
+    which places on it the receiver sees nothing: then what is true can only be seen from its end on."""
 
     way: geo.Path
     true_m: float
     stations: tuple[Station, ...] = ()
+    dark_m: tuple[float, float] | None = None
 
 
-def departure(line: geo.Path, random: Random, run_up_m: float = 2_500.0) -> Made | None:
+Case = Callable[[geo.Path, Random], Made | None]
+
+
+def departure(line: geo.Path, random: Random, run_up_m: float = 2_500.0, on_m: float = 3_500.0) -> Made | None:
     """Straight on at 30 degrees to the line: the way driven, and where on it the corridor is left."""
     at_m = random.uniform(run_up_m + 300, line.length_m - 500)
     start, course = line.at(at_m), line.bearing_at(at_m) + random.choice((-30, 30))
-    way = geo.Path([*cut(line, at_m - run_up_m, at_m), ahead(start, course, 3_500)])
+    way = geo.Path([*cut(line, at_m - run_up_m, at_m), ahead(start, course, on_m)])
     crossed = crossing_m(line, way, run_up_m - 10)
     return None if crossed is None else Made(way, crossed)
 
 
-def parallel(line: geo.Path, random: Random, aside_m: float = 150.0, run_up_m: float = 2_500.0) -> Made | None:
+def parallel(
+    line: geo.Path, random: Random, aside_m: float = 150.0, run_up_m: float = 2_500.0, length: float = 4_000.0
+) -> Made | None:
     """Off the line by a ramp, and on along a road beside it."""
-    length = 4_000.0
     at_m = random.uniform(run_up_m + 300, line.length_m - length - 300)
     side = random.choice((-90, 90))
     beside = [
@@ -343,6 +349,19 @@ def parallel(line: geo.Path, random: Random, aside_m: float = 150.0, run_up_m: f
         return None
     crossed = crossing_m(line, way, run_up_m - 10)
     return None if crossed is None else Made(way, crossed)
+
+
+def in_a_tunnel(case: Case) -> Case:
+    """The same, but the device falls silent before it and reports again when the truck is outside."""
+
+    def made(line: geo.Path, random: Random) -> Made | None:
+        found = case(line, random)
+        if found is None:
+            return None
+        before, after = random.uniform(300, 1_500), random.uniform(0, 600)
+        return found._replace(dark_m=(found.true_m - before, found.true_m + after))
+
+    return made
 
 
 def reversal(line: geo.Path, random: Random, run_up_m: float = 4_000.0, back_m: float = 4_000.0) -> Made:
@@ -359,9 +378,6 @@ def reversal_past_a_station(line: geo.Path, random: Random) -> Made:
     return made._replace(stations=(station("passed", made.way.at(made.true_m - random.uniform(200, 1_500)), 150.0),))
 
 
-Case = Callable[[geo.Path, Random], Made | None]
-
-
 def seen(
     case: Case, kind: str, path: geo.Path, noise: Noise, every_s: float, times: int, seed: str, floors: bool = False
 ) -> dict[str, Seen]:
@@ -375,8 +391,10 @@ def seen(
         if made is None:
             continue
         loop = loop_on(path, *made.stations)
-        drive = driven(made.way, every_s, random, noise, kmh=(60.0, 60.0))
+        drive = driven(made.way, every_s, random, noise, kmh=(60.0, 60.0), dark_m=made.dark_m)
         true_s = when(drive, made.true_m)
+        if made.dark_m is not None:
+            true_s = next(moment.at_s for moment in drive.truth if moment.along_m >= made.dark_m[1])
         fixes = sorted([*drive.fixes, *drive.late], key=lambda fix: fix.fixed_at)
         ends = [
             (e.confirmed_at - AT).total_seconds()

@@ -35,15 +35,17 @@ class Step(msgspec.Struct, kw_only=True, gc=False):
     """One fix that could be believed, and what it means against the loop.
 
     `at_s` is its instant in seconds, `dt_s` the time since the believed fix before (0 for the first), `moved_m` the
-    straight ground covered in it. `gap` says that `dt_s` is too long to claim anything across. `leaped` says that no truck
-    like this one could have made the step. `match` is the place on the line of `leg` (on the likelier line while the leg
-    is undecided). `excess_m` is how far outside the corridors of both lines it is once the fix's own accuracy is allowed
-    for (negative: inside), `back_in` whether it is inside by the share that ends an excursion.
+    straight ground covered in it, `quiet_s` the longest in it that nothing at all was heard. `gap` says that `dt_s` is
+    too long to claim anything across. `leaped` says that no truck like this one could have made the step. `match` is the
+    place on the line of `leg` (on the likelier line while the leg is undecided). `excess_m` is how far outside the
+    corridors of both lines it is once the fix's own accuracy is allowed for (negative: inside), `back_in` whether it is
+    inside by the share that ends an excursion.
     """
 
     fix: Fix
     at_s: float
     dt_s: float
+    quiet_s: float
     moved_m: float
     gap: bool
     leaped: bool

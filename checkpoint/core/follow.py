@@ -100,6 +100,7 @@ class Follower:
         self.count = 0
         self.last: Fix | None = None
         self._last_s = 0.0
+        self._quiet_s = 0.0  # the longest silence since the fix that was believed last
         self._believed: Step | None = None
         self._doubted: _Doubted | None = None
         self._lines = {leg: _OnLine() for leg in LEGS}
@@ -151,6 +152,7 @@ class Follower:
         quiet_s = at_s - self._last_s if self.last is not None else 0.0
         self.count += 1
         self.last, self._last_s = fix, at_s
+        self._quiet_s = max(self._quiet_s, quiet_s)
         self._said.step(fix, self.ways)
         if not self._usable(fix):
             self._close(self._unknown.unusable(fix, self._is_gap(quiet_s)))
@@ -163,7 +165,7 @@ class Follower:
         self._visit(step)
         self._place(step)
         self._watch(step)
-        self._believed = step
+        self._believed, self._quiet_s = step, 0.0
         self._said.placed(step)
 
     def _usable(self, fix: Fix) -> bool:
@@ -220,6 +222,7 @@ class Follower:
             fix=fix,
             at_s=at_s,
             dt_s=dt_s,
+            quiet_s=self._quiet_s,
             moved_m=moved,
             gap=gap,
             leaped=leaped,

@@ -4,12 +4,16 @@ The law of this file: a receiver that errs throws its fixes aside at once, for a
 drives on beside its line, with the line's own course. A truck that leaves drives away: its course turns off the line, and
 each fix lies farther out than the one before. What looks like driving away is believed by the policy's numbers; anything
 else must last for longer, and a receiver that stands and repeats itself has said it only once.
+
+What a silence hides is not seen, and the first that a receiver says after one is the worst it ever says: it starts cold, sure
+of a place that is none, and settles towards the truth. What begins so must show that the truck itself drives off (all its
+fixes together are no line thrown aside, nor one that comes nearer), be too far off for that, or last longer than that does.
 """
 
 from __future__ import annotations
 
 from datetime import datetime
-from math import atan2, copysign, cos, degrees, radians, sin
+from math import atan2, copysign, cos, degrees, inf, radians, sin
 from typing import NamedTuple
 
 from checkpoint.core import geo
@@ -28,7 +32,11 @@ _COURSE_DEG = 8.0  # how far a course is off that a device says
 _ASIDE_M = 20.0  # what a receiver may wander sideways in one step
 _SLOW_KMH = 8.0  # slower than this a course says nothing
 _RARE_S = 45.0  # in steps longer than this a truck can turn off, and turn again to drive beside its line
-_SILENCE_TIMES = 2.5  # ... unless its device fell silent: the first fixes after that are a receiver's worst
+_SILENCE_TIMES = 2.5  # as long as the device's rhythm: one fix that is missing is no silence
+_SILENCE_S = 20.0  # nor is what a receiver comes through warm
+_COLD_FIXES = 3  # after a silence: what begins with one of them may be all its fault
+_COLD_M = 500.0  # no receiver that is sure of itself errs so far
+_COLD_S = 240.0  # ... nor for so long
 _STANDS_M = 15.0
 _REPEATS_S = 180.0  # a standing receiver is asked again after this long
 
@@ -86,10 +94,11 @@ class _Thrown(NamedTuple):
     ms: float
     east_m: float
     north_m: float
+    settles: bool = False  # a cold receiver's vector may shrink
 
     def driven_on(self, step: Step) -> _Thrown:
         """The truck at this step, farther along its line."""
-        ms = step.speed_kmh / 3.6 if step.fix.speed_kmh is not None else self.ms
+        ms = step.speed_kmh / 3.6 if step.fix.speed_kmh is not None or self.settles else self.ms
         return self._replace(along_m=self.along_m + (ms + self.ms) / 2 * step.dt_s, ms=ms)
 
     def explains(self, step: Step, path: geo.Path) -> bool:
@@ -97,7 +106,9 @@ class _Thrown(NamedTuple):
         east, north = _from_line(path, self.along_m, step)
         course = radians(path.bearing_at(self.along_m))
         aside = (east - self.east_m) * cos(course) - (north - self.north_m) * sin(course)
-        return abs(aside) < max(_ASIDE_M, _AWAY_SHARE * (self.along_m - self.from_m))
+        slack = max(_ASIDE_M, _AWAY_SHARE * (self.along_m - self.from_m))
+        gone = self.north_m * sin(course) - self.east_m * cos(course) if self.settles else 0.0  # with the whole vector
+        return min(gone, 0.0) - slack < aside < max(gone, 0.0) + slack
 
 
 def _from_line(path: geo.Path, along_m: float, step: Step) -> geo.LonLat:
@@ -120,18 +131,22 @@ class OffLoop(Watcher):
         self._policy = ways.loop.policy
         self.interval_s = 0.0
         self._inside: Step | None = None  # the step before this excursion
+        self._quiet_s: tuple[float, ...] = ()  # before each of the last fixes
         self._since: datetime | None = None
         self._clear()
 
     def _clear(self) -> None:
         self._since = None
         self._since_s = 0.0
+        self._counts_from_s = 0.0
         self._count = 0
         self._counted_s = 0.0
         self._far = 0
         self._seen_leaving = False
         self._rare = False
         self._leaped = False
+        self._cold = False
+        self._nearest = inf
         self._out_ms = 0.0  # how fast a device that says no course came out sideways
         self._thrown: _Thrown | None = None
         self._away = 0  # steps that led farther away
@@ -157,6 +172,7 @@ class OffLoop(Watcher):
 
     def step(self, step: Step) -> Episode | None:
         """Told of a step; the episode that has closed with it, or None."""
+        self._quiet_s = (*self._quiet_s[1 - _COLD_FIXES :], step.quiet_s)
         inside = step.excess_m <= 0 or bool(step.station)
         if self._since is None:
             if inside:
@@ -171,13 +187,16 @@ class OffLoop(Watcher):
 
     def _begin(self, step: Step, before: Step | None) -> None:
         self._since, self._since_s = step.fix.fixed_at, step.at_s
+        self._counts_from_s = step.at_s
         self._leg, self._along = step.leg, round(step.match.along_m, 1)
         self._count = self._far = self._away = 0
         self._leaped, self._seen_leaving, self._rare = step.leaped, False, False
-        if before is not None and not step.gap and not step.leaped:
+        self._cold = any(self._is_silence(quiet_s) for quiet_s in self._quiet_s)
+        silence = self._is_silence(step.quiet_s)
+        if before is not None and not step.gap and not step.leaped and not silence:
             if step.dt_s > _RARE_S:
                 usual_s = min(self.interval_s, before.dt_s or step.dt_s)
-                self._rare = usual_s > _RARE_S and step.dt_s <= _SILENCE_TIMES * usual_s
+                self._rare = not self._cold and usual_s > _RARE_S and step.dt_s <= _SILENCE_TIMES * usual_s
             else:
                 explained = drove_aside(before, step)
                 self._leaped, self._seen_leaving = explained is False, explained is not False
@@ -186,7 +205,22 @@ class OffLoop(Watcher):
         if before is not None and self._seen_leaving:
             self._thrown = self._thrown_aside(before, step)
             self._seen_leaving = self._thrown is not None
+        elif silence:
+            self._thrown = self._thrown_cold(step)
         self._add(step)
+
+    def _begin_anew(self, step: Step) -> None:
+        """A silence in what is a suspicion still: what was suspected stays, what speaks for it counts from here."""
+        self._driven += step.moved_m
+        self._counts_from_s = step.at_s
+        self._count = self._far = self._away = 0
+        self._leaped = self._seen_leaving = self._rare = False
+        self._cold, self._nearest, self._last = True, inf, None
+        self._thrown = self._thrown_cold(step)
+
+    def _is_silence(self, quiet_s: float) -> bool:
+        """Whether the device was silent for longer than it is by its own rhythm."""
+        return quiet_s > max(_SILENCE_TIMES * self.interval_s, _SILENCE_S)
 
     def _add(self, step: Step) -> None:
         last = self._last
@@ -198,8 +232,12 @@ class OffLoop(Watcher):
             if goes_away and (thrown is None or not thrown.explains(step, self._ways.legs[thrown.leg].path)):
                 self._away += 1
                 self._away_ms = max(self._away_ms, gained / step.dt_s)
+        settles = self._cold and last is not None and step.match.off_m < last.match.off_m - _AWAY_M
         self._last = step
-        if not self._leaped or step.moved_m > _STANDS_M or step.at_s - self._counted_s >= _REPEATS_S:
+        self._nearest = min(self._nearest, step.match.off_m)
+        if settles:
+            pass  # nearer again: that speaks for the line
+        elif not self._leaped or step.moved_m > _STANDS_M or step.at_s - self._counted_s >= _REPEATS_S:
             self._count += 1
             self._counted_s = step.at_s
         self._farthest = max(self._farthest, step.match.off_m)
@@ -214,9 +252,22 @@ class OffLoop(Watcher):
         if leg is None or before.leg != leg or not before.dt_s:
             return None
         ms = step.speed_kmh / 3.6 if step.fix.speed_kmh is not None else before.moved_m / before.dt_s
-        along = before.match.along_m + ms * step.dt_s
-        east, north = _from_line(self._ways.legs[leg].path, along, step)
-        return _Thrown(leg, along, along, ms, east, north)
+        return self._thrown_from(leg, before.match.along_m + ms * step.dt_s, ms, step)
+
+    def _thrown_cold(self, step: Step) -> _Thrown | None:
+        """What the first fix after a silence means if the truck is on its line, about where it seems to be."""
+        if step.leg is None:
+            return None
+        return self._thrown_from(step.leg, step.match.along_m, step.speed_kmh / 3.6, step)._replace(settles=True)
+
+    def _thrown_from(self, leg: Leg, along_m: float, ms: float, step: Step) -> _Thrown:
+        east, north = _from_line(self._ways.legs[leg].path, along_m, step)
+        return _Thrown(leg, along_m, along_m, ms, east, north)
+
+    def _may_be_cold(self, lasted_s: float) -> bool:
+        """Whether a receiver that starts cold explains all that was seen since a silence."""
+        near = self._nearest < _COLD_M and self._away < self._policy.confirm_fixes - 1
+        return self._cold and near and lasted_s < _COLD_S
 
     def _drove_away(self, steps: int) -> bool:
         """Whether the truck was seen to drive off the line and on, away from it, by so many steps. Of a device that reports
@@ -230,16 +281,22 @@ class OffLoop(Watcher):
             closed = self._close(self._last.fix.fixed_at if self._last is not None else None)
             self._begin(step, None)
             return closed
+        if self._confirmed is None and not self._cold and self._is_silence(step.quiet_s):
+            self._begin_anew(step)
         self._add(step)
         if self._confirmed is None:
-            policy, lasted_s = self._policy, step.at_s - self._since_s + _STAMP_S
+            policy, lasted_s = self._policy, step.at_s - self._counts_from_s + _STAMP_S
             decisive = self._far >= policy.decisive_fixes and self._drove_away(policy.decisive_fixes - 1)
             plain = (
                 self._count >= policy.confirm_fixes
                 and lasted_s >= policy.confirm_s
                 and self._drove_away(policy.confirm_fixes - 1)
             )
-            lasting = self._count >= policy.confirm_fixes + _MORE_FIXES and lasted_s >= _TIMES_AS_LONG * policy.confirm_s
+            must = 2 if self._may_be_cold(lasted_s) else 1
+            lasting = (
+                self._count >= must * (policy.confirm_fixes + _MORE_FIXES)
+                and lasted_s >= must * _TIMES_AS_LONG * policy.confirm_s
+            )
             if decisive or plain or lasting:
                 self._confirmed, self._decisive = step.fix.fixed_at, decisive
         return closed
