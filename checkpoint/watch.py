@@ -70,6 +70,8 @@ KEEPING_S = 3.0
 TRY_AGAIN = timedelta(seconds=60)
 # How far the clocks of processes that share a record may be apart.
 CLOCKS_DIFFER = timedelta(minutes=2)
+# Vehicles that are met together: what concerns them is asked for in a few questions, and pages wait for no more than these.
+MET_AT_ONCE = 100
 _AT_ONCE = 5_000
 _TOLD = WarningRaised | WarningChanged | WarningCleared | WarningWithdrawn | Alerted
 _EVER, _NEVER = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
@@ -307,10 +309,13 @@ class Watch:
             # Those whose tracks are at hand first: a fleet that is read from the store blinds nobody.
             at_hand = {v for v in learnt | due if self._at_hand(v)}
             try:
-                for vehicle in [*sorted(at_hand), *sorted((learnt | due) - at_hand)]:
+                in_turn = [*sorted(at_hand), *sorted((learnt | due) - at_hand)]
+                for turn, vehicle in enumerate(in_turn):
                     if self._stopping.is_set() or reading_s > READING_S:
                         self._wake.set()
                         return
+                    if turn % MET_AT_ONCE == 0:
+                        self._meet_all([v for v in in_turn[turn : turn + MET_AT_ONCE] if v in learnt])
                     begun = monotonic()
                     # Let go between vehicles: a page that asks for one does not wait for the fleet.
                     with self._lock:
@@ -526,13 +531,30 @@ class Watch:
     def _meet(self, vehicle: str) -> _Watched:
         """Read all that concerns a vehicle."""
         watched = _Watched(vehicle)
-        watched.learnt_at = self._now()
-        watched.add(self._store.concerning(watched.concern))
-        # Not before all of it is read: a vehicle of which half is known would be judged by that half.
-        self._watched[vehicle] = watched
-        self._again.pop(vehicle, None)
-        self._index(watched)
+        self._met(watched, self._store.concerning(watched.concern))
         return watched
+
+    def _meet_all(self, vehicles: Iterable[str]) -> None:
+        """Meet those of these vehicles that are not watched, all together. They are to be judged: nobody waits for them yet."""
+        with self._lock:
+            new = [_Watched(vehicle) for vehicle in vehicles if vehicle not in self._watched]
+            if not new:
+                return
+            try:
+                for watched, recorded in zip(new, self._store.concerning_each([w.concern for w in new]), strict=True):
+                    self._met(watched, recorded)
+            except StorageFailed:
+                raise
+            except Exception:
+                log.warning("what concerns some vehicles could not be read together: each is read by itself", exc_info=True)
+
+    def _met(self, watched: _Watched, recorded: Iterable[Recorded]) -> None:
+        watched.learnt_at = self._now()
+        watched.add(recorded)
+        # Not before all of it is read: a vehicle of which half is known would be judged by that half.
+        self._watched[watched.vehicle] = watched
+        self._again.pop(watched.vehicle, None)
+        self._index(watched)
 
     def _index(self, watched: _Watched) -> None:
         for subject in watched.concern.subjects:

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
@@ -23,18 +23,20 @@ from checkpoint.core.facts import (
     Amended,
     CrewJoined,
     Entered,
+    Fact,
     PassGranted,
     ResultReported,
     SwabTaken,
     Voided,
+    What,
     encode,
 )
-from checkpoint.store import Entry, StorageFailed, Store
+from checkpoint.store import Concern, Entry, Recorded, StorageFailed, Store
 from checkpoint.store.ledger import entry_of
 from checkpoint.store.tables import Settings
 from tests.ground import LOOP, T0, Still, publish
 from tests.places import Place
-from tests.seeds import seeds
+from tests.seeds import rounds, seeds
 from tests.witness import PASS, PLATE, FakeKiosk, fact
 
 MINUTE = timedelta(minutes=1)
@@ -213,6 +215,83 @@ def test_an_amendment_brings_a_fact_from_another_truck_here(store: Store) -> Non
     store.record(fact("came", T0, Entered(vehicle="沪A00001", pass_id="x")))
     store.record(fact("amended", T0, Amended(target="came", reason="plate misread", what=Entered(vehicle=PLATE, pass_id=PASS))))
     assert {f.id for f in store.about(PLATE)} == {"came", "amended"}
+
+
+def one_by_one(store: Store, concern: Concern) -> list[Recorded]:
+    """What concerns a vehicle, asked for in the plainest way: every subject and every id by itself."""
+    found: dict[int, Recorded] = {}
+    subjects, targets = set(concern.subjects), set[str]()
+    while subjects or targets:
+        answers = sorted({r.number: r for name in subjects for r in store.recorded_of(name)}.items())
+        came = [r for _, r in answers] + [r for target in sorted(targets) if (r := store.fact(target)) is not None]
+        found |= {r.number: r for r in came}
+        subjects, targets = concern.add(r.fact for r in came)
+    return [found[number] for number in sorted(found)]
+
+
+def a_tangle(chance: random.Random, plates: list[str]) -> list[Fact]:
+    """Trucks that share people, tubes and passes, and facts that are amended to be another's, voided, and both again."""
+    told: list[Fact] = []
+
+    def what(n: int) -> What:
+        plate, person, tube = chance.choice(plates), f"p-{chance.randrange(8)}", f"T{chance.randrange(4)}"
+        kinds: list[What] = [
+            PassGranted(
+                pass_id=f"pass-{chance.randrange(6)}", generation=1, vehicle=plate, crew=(person,), loop="l", carrier="c",
+                not_before=T0, expires=T0 + MINUTE,
+            ),
+            Entered(vehicle=plate, pass_id=f"pass-{chance.randrange(6)}"),
+            CrewJoined(pass_id=f"pass-{chance.randrange(6)}", person=person),
+            SwabTaken(specimen=f"s{n}", person=person, test="pcr", tube=tube, pooled=True),
+            ResultReported(test="pcr", result="negative", laboratory="x", tube=tube),
+        ]  # fmt: skip
+        return chance.choice(kinds)
+
+    for n in range(90):
+        target, odds = chance.choice(told).id if told else "never-told", chance.random()
+        happened = what(n)
+        if odds < 0.15:
+            happened = Amended(target=target, reason="misread", what=what(n))
+        elif odds < 0.3:
+            happened = Voided(target=target, reason="wrong")
+        told.append(fact(f"f{n}", T0, happened, station=""))
+    chance.shuffle(told)  # what is corrected may come after its correction
+    return told
+
+
+@pytest.mark.parametrize("seed", seeds(rounds(3, soak=60)))
+def test_many_vehicles_asked_for_together_are_what_each_is_alone(store: Store, seed: int) -> None:
+    chance, plates = random.Random(seed), [f"浙C{i:05}" for i in range(7)]
+    store.append([entry_of(f) for f in a_tangle(chance, plates)])
+    store.remove_facts(sorted(chance.sample(range(1, 91), 6)))
+    together, alone = [Concern(plate) for plate in plates], [Concern(plate) for plate in plates]
+    found = store.concerning_each(together)
+    assert found == [one_by_one(store, concern) for concern in alone] == [store.concerning(Concern(plate)) for plate in plates]
+    assert [vars(concern) for concern in together] == [vars(concern) for concern in alone]
+    assert len({len(recorded) for recorded in found}) > 1
+    assert store.concerning_each([]) == []
+
+
+def test_forty_vehicles_are_asked_for_in_as_many_questions_as_one(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    plates = [f"浙C{i:05}" for i in range(40)]
+    for i, plate in enumerate(plates):
+        store.record(fact(f"came-{i}", T0, Entered(vehicle=plate, pass_id=f"pass-{i}")))
+        store.record(fact(f"joined-{i}", T0, CrewJoined(pass_id=f"pass-{i}", person=f"p-{i}")))
+        store.record(
+            fact(f"wrong-{i}", T0, Amended(target=f"came-{i}", reason="misread", what=Entered(vehicle=plate, pass_id="")))
+        )
+    asked: list[str] = []
+    rows = store._db.rows
+
+    def counted(sql: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
+        asked.append(sql)
+        return rows(sql, values)
+
+    monkeypatch.setattr(store._db, "rows", counted)
+    assert all(len(recorded) == 3 for recorded in store.concerning_each([Concern(plate) for plate in plates]))
+    many = len(asked)
+    store.concerning(Concern(plates[0]))
+    assert many == len(asked) - many > 0
 
 
 def test_facts_are_found_by_kind_by_subject_and_by_number(store: Store, clock: Still) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 from itertools import pairwise
 from time import monotonic
@@ -620,20 +620,37 @@ def test_a_pass_that_ends_is_seen_by_the_clock_alone(yard: Yard) -> None:
     assert before.grant.pass_id != after.grant.pass_id == later
 
 
+def test_a_start_asks_for_its_vehicles_together_some_at_a_time(yard: Yard, monkeypatch: pytest.MonkeyPatch) -> None:
+    third = "浙C00003"
+    for vehicle in (PLATE, OTHER, third):
+        yard.departed(vehicle)
+    concerning, asked = yard.store.concerning_each, list[int]()
+
+    def counted(concerns: Sequence[Concern]) -> list[list[Recorded]]:
+        asked.append(len(concerns))
+        return concerning(concerns)
+
+    monkeypatch.setattr(yard.store, "concerning_each", counted)
+    monkeypatch.setattr(watching, "MET_AT_ONCE", 2)
+    yard.watch.settle()
+    assert asked == [2, 1]
+    assert sorted(yard.watch.looks()) == sorted([PLATE, OTHER, third])
+
+
 def test_a_vehicle_that_could_not_be_read_is_not_judged_by_half_and_nobody_waits_for_it(
     yard: Yard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for vehicle in (PLATE, OTHER):
         yard.departed(vehicle)
-    concerning = yard.store.concerning
+    concerning = yard.store.concerning_each
 
-    def damaged(concern: Concern) -> list[Recorded]:
-        if f"vehicle:{min(PLATE, OTHER)}" in concern.subjects:
+    def damaged(concerns: Sequence[Concern]) -> list[list[Recorded]]:
+        if any(f"vehicle:{min(PLATE, OTHER)}" in concern.subjects for concern in concerns):
             raise RuntimeError("a fact of the ledger cannot be read")
-        return concerning(concern)
+        return concerning(concerns)
 
     with monkeypatch.context() as patch:
-        patch.setattr(yard.store, "concerning", damaged)
+        patch.setattr(yard.store, "concerning_each", damaged)
         with pytest.raises(RuntimeError, match="cannot be read"):
             yard.watch.settle()
         assert list(yard.watch.troubles) == [min(PLATE, OTHER)]
@@ -648,11 +665,11 @@ def test_a_round_that_the_database_cut_short_is_finished_in_the_next(yard: Yard,
     for vehicle in (PLATE, OTHER):
         yard.departed(vehicle)
 
-    def gone(concern: Concern) -> list[Recorded]:
+    def gone(concerns: Sequence[Concern]) -> list[list[Recorded]]:
         raise StorageFailed("the database is away")
 
     with monkeypatch.context() as patch:
-        patch.setattr(yard.store, "concerning", gone)
+        patch.setattr(yard.store, "concerning_each", gone)
         with pytest.raises(StorageFailed):
             yard.watch.settle()
         assert yard.watch.pulse().waiting == 2

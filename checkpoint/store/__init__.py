@@ -24,6 +24,7 @@ from checkpoint.store import keys, migrations, moving, restored, sweeps
 from checkpoint.store.concern import Concern
 from checkpoint.store.database import Database, StorageBusy, StorageFailed, StorageFull, micros
 from checkpoint.store.election import Election, SharedElection
+from checkpoint.store.following import Asked, follow
 from checkpoint.store.keys import WrongKey
 from checkpoint.store.ledger import (
     Entry,
@@ -299,14 +300,16 @@ class Store:
 
     def concerning(self, concern: Concern) -> list[Recorded]:
         """The same for a concern just made, which then knows what it was asked for."""
-        found = {r.number: r for r in self._ledger.follow(concern, concern.subjects)}
-        return [found[number] for number in sorted(found)]
+        return self.concerning_each([concern])[0]
+
+    def concerning_each(self, concerns: Sequence[Concern]) -> list[list[Recorded]]:
+        """The same for several, asked for together. All of it is held at once: ask for some at a time."""
+        return follow(self._ledger, [Asked(concern, concern.subjects) for concern in concerns])
 
     def follow(self, concern: Concern, facts: Sequence[Fact]) -> list[Recorded]:
         """What else concerns a vehicle now that these facts were learnt of it, in the order learnt."""
         subjects, targets = concern.add(facts)
-        found = {r.number: r for r in self._ledger.follow(concern, subjects, targets)}
-        return [found[number] for number in sorted(found)]
+        return follow(self._ledger, [Asked(concern, subjects, targets)])[0]
 
     def facts_of(self, *subjects: str) -> list[Fact]:
         """The facts that name any of these subjects (`kind:name`), in the order learnt."""

@@ -17,14 +17,13 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any, Literal, NamedTuple
 
 import msgspec
 
 from checkpoint.core.facts import Fact, Malformed, decode, encode, subjects
-from checkpoint.store.concern import Concern
 from checkpoint.store.database import Database, StorageFailed, instant, micros
 from checkpoint.store.keys import Keys, Proof
 from checkpoint.store.seals import count_aside, gap_seal, head_seal, seal_aside, seal_of
@@ -591,17 +590,31 @@ class Ledger:
                 found.setdefault(row[0], _recorded(row))
         return [found[number] for number in sorted(found)]
 
-    def by_ids(self, ids: Iterable[str]) -> list[Recorded]:
-        """The facts of these ids that are held."""
-        return [found for fact_id in ids if (found := self.fact(fact_id)) is not None]
+    def naming(self, names: Sequence[str]) -> dict[str, list[int]]:
+        """The numbers of the facts that name each of these subjects, of those that any names."""
+        found: dict[str, list[int]] = {}
+        for i in range(0, len(names), _AT_ONCE):
+            part = names[i : i + _AT_ONCE]
+            for subject, number in self._db.rows(f"SELECT subject, number FROM subjects WHERE subject IN ({_marks(part)})", part):
+                found.setdefault(subject, []).append(number)
+        return found
 
-    def follow(self, concern: Concern, names: Iterable[str], targets: Iterable[str] = ()) -> Iterator[Recorded]:
-        """Ask for subjects, and for what the answers name in turn, until nothing new is named."""
-        wanted, ids = set(names), set(targets)
-        while wanted or ids:
-            found = self.about_subjects(sorted(wanted)) + self.by_ids(sorted(ids))
-            wanted, ids = concern.add(r.fact for r in found)
-            yield from found
+    def numbered(self, numbers: Sequence[int]) -> list[Recorded]:
+        """The facts of these numbers, which are in order."""
+        found: list[Recorded] = []
+        for i in range(0, len(numbers), _AT_ONCE):
+            part = numbers[i : i + _AT_ONCE]
+            rows = self._db.rows(f"{self._RECORDED} number IN ({_marks(part)}) ORDER BY number", part)
+            found += [_recorded(row) for row in rows]
+        return found
+
+    def by_ids(self, ids: Sequence[str]) -> list[Recorded]:
+        """The facts of these ids that are held."""
+        found: list[Recorded] = []
+        for i in range(0, len(ids), _AT_ONCE):
+            part = ids[i : i + _AT_ONCE]
+            found += [_recorded(row) for row in self._db.rows(f"{self._RECORDED} id IN ({_marks(part)})", part)]
+        return found
 
     def learnt_before(self, before: datetime, limit: int) -> list[Recorded]:
         """The facts that were learnt before an instant, the oldest first."""
@@ -679,5 +692,5 @@ def _recorded(row: tuple[Any, ...]) -> Recorded:
     return Recorded(number=number, recorded_at=learnt, fact=fact, raw=raw, seq=seq, received=received, prev=prev)
 
 
-def _marks(values: Sequence[str]) -> str:
+def _marks(values: Sequence[object]) -> str:
     return ", ".join("?" * len(values))
