@@ -83,6 +83,9 @@ def test_a_frame_may_be_as_long_as_one_that_is_all_escaped_and_no_longer() -> No
     stream, whole, halves = b"\x7e" + longer + b"\x7e" + longest + b"\x7e", Splitter(), Splitter()
     assert whole.feed(stream) == halves.feed(stream[:2_000]) + halves.feed(stream[2_000:]) == [longest]
     assert whole.overlong == halves.overlong == 1
+    held = Splitter()
+    assert held.feed(b"\x7e" + longest) == []
+    assert held.feed(b"\x7e") == [longest], "its flag came by itself"
     (message,) = said(Terminal(edition="2019").say(0x0900, b"\x7e" * 1_023))
     assert len(message.body) == 1_023
 
@@ -95,6 +98,22 @@ def test_what_is_escaped_comes_back_and_holds_no_flag(data: bytes) -> None:
     for byte in data:
         value ^= byte
     assert checksum(data) == value
+
+
+@pytest.mark.parametrize(
+    ("data", "wire"),
+    [
+        ("7d02", "7d0102"),
+        ("7d01", "7d0101"),
+        ("7e02", "7d0202"),
+        ("7d7e", "7d017d02"),
+        ("7d7d02", "7d017d0102"),
+        ("01027d", "01027d01"),
+    ],
+)
+def test_an_escape_is_undone_once_whatever_stands_behind_it(data: str, wire: str) -> None:
+    assert escape(bytes.fromhex(data)).hex() == wire
+    assert unescape(bytes.fromhex(wire)).hex() == data
 
 
 @pytest.mark.parametrize("frame", ["7d", "307d03", "7d7d01", "307d"])
@@ -220,6 +239,25 @@ def test_a_registration_is_read_back_and_tells_the_edition(edition: Edition, pla
 def test_a_vehicle_without_a_plate_is_named_by_its_own_number(edition: Edition) -> None:
     read = jt808.register(whole(Terminal(edition=edition).register("LZZ5ELSD8JA123456", colour=0)))
     assert (read.version, read.plate_colour, read.plate) == (edition, 0, "LZZ5ELSD8JA123456")
+
+
+def test_the_longest_registration_of_2011_and_the_shortest_of_2013_are_told_apart() -> None:
+    longest = jt808.register(whole(Terminal(edition="2011").register("浙CX1234567")))
+    shortest = jt808.register(whole(Terminal(edition="2013").register("")))
+    assert (longest.version, longest.plate, longest.terminal_id) == ("2011", "浙CX1234567", "T123456")
+    assert (shortest.version, shortest.plate, shortest.terminal_id) == ("2013", "", "T123456")
+
+
+def test_a_character_that_gbk_does_not_have_is_read() -> None:
+    frames = Terminal().say(0x0100, bytes.fromhex("0021012c") + bytes(32) + b"\x02" + "㐂A12345".encode("gb18030"))
+    assert jt808.register(whole(frames)).plate == "㐂A12345"
+
+
+def test_an_authentication_of_2019_may_end_behind_its_code() -> None:
+    read = jt808.authenticate(whole(Terminal(edition="2019").say(0x0102, b"\x04code")))
+    assert (read.code, read.imei, read.software) == ("code", "", "")
+    with pytest.raises(Malformed, match="short"):
+        jt808.authenticate(whole(Terminal(edition="2019").say(0x0102, b"\x05code")))
 
 
 @given(editions, st.text("abcXYZ019-_", min_size=1, max_size=60))
@@ -350,6 +388,15 @@ def test_what_a_terminal_leaves_unfinished_is_bounded_in_number_bytes_and_age() 
     assert [run.first_serial for run in assembler.missing()] == [500]
 
 
+def test_a_message_that_gets_a_fragment_now_and_then_waits_no_longer_than_any_other() -> None:
+    assembler, messages = Assembler(age=timedelta(minutes=1)), parts(4)
+    for at_s, message in zip((0, 30, 60), messages, strict=False):
+        assembler.add(message, AT + timedelta(seconds=at_s))
+    assert assembler.missing()[0].numbers == (4,)
+    assembler.forget(AT + timedelta(seconds=61))
+    assert (assembler.missing(), assembler.lost) == ([], 1)
+
+
 def test_empty_fragments_cost_something_too() -> None:
     assembler = Assembler(bytes_held=10_000)
     for number in range(1, 500):
@@ -360,14 +407,15 @@ def test_empty_fragments_cost_something_too() -> None:
     assert assembler.lost > 0
 
 
-def test_a_part_of_a_message_and_one_that_is_enciphered_are_not_read() -> None:
+@pytest.mark.parametrize("bits", [1, 2, 4])
+def test_a_part_of_a_message_and_one_that_is_enciphered_are_not_read(bits: int) -> None:
     (first, _) = said(Terminal().resend([place(AT, 28, 120)] * 50))
     with pytest.raises(Malformed, match="fragment"):
         jt808.batch(first)
     frame = bytearray(unescape(Splitter().feed(Terminal().locate(place(AT, 28, 120))[0])[0])[:-1])
-    frame[2] |= 0x04  # RSA
+    frame[2] |= bits << 2  # 1 is RSA; the standard keeps the others for later
     (message,) = said([sealed(bytes(frame))])
-    assert message.encryption == 1
+    assert message.encryption == bits
     with pytest.raises(Malformed, match="enciphered"):
         jt808.location(message)
 

@@ -75,10 +75,10 @@ def register(message: Message) -> Registration:
 
 
 def _vehicle_of_2011(body: bytes) -> bool:
-    """A vehicle's own number of 17 letters and digits behind a colour of 0 where 2011 has them: as one of 2013 it would name a
-    colour that is a letter or digit, which none is."""
+    """A vehicle's own number of 17 letters and digits where 2011 has the plate: as one of 2013 it would name a colour that is a
+    letter or digit, which none is."""
     number = body[25:]
-    return len(number) == 17 and body[24] == 0 and number.isascii() and number.isalnum()
+    return len(number) == 17 and number.isascii() and number.isalnum()
 
 
 def authenticate(message: Message) -> Authentication:
