@@ -130,6 +130,18 @@ def test_a_registration_sent_again_on_its_connection_is_given_the_same_code(lone
         assert terminal.prove(second[1]) == 0
 
 
+def test_a_code_is_given_to_whom_it_was_made_for_and_kept_as_its_hash(lone: Store, clock: Still, tmp_path: Any) -> None:
+    enrol(lone)
+    with gateway(lone, clock) as g:
+        first, other = Terminal(g.tally.port), Terminal(g.tally.port)
+        codes = [first.register()[1], other.register(terminal_id="B7-9999")[1]]
+        assert codes[0] != codes[1]
+        assert other.prove(codes[1]) == 0
+    lone.close()
+    held = b"".join(path.read_bytes() for path in tmp_path.glob("checkpoint.db*"))
+    assert not [code for code in codes if code.encode() in held]
+
+
 def test_after_the_first_proof_only_the_same_device_may_register_until_the_desk_says_so(lone: Store, clock: Still) -> None:
     enrol(lone)
     with gateway(lone, clock) as g:
@@ -138,6 +150,7 @@ def test_after_the_first_proof_only_the_same_device_may_register_until_the_desk_
         assert other.register(terminal_id="B7-9999") == (3, "")
         found = lone.registry.terminals()[DEVICE]
         assert (found.refused_why, found.refusals, "B7-9999" in found.refused_detail) == ("other-device", 1, True)
+        assert other.register(maker="70222") == (3, ""), "the same number of another maker's"
         assert other.register(terminal_id="A6-0001")[0] == 0, "one that lost its code on the road"
         enrol(lone, until=clock() + timedelta(hours=1))
         result, code = other.register(terminal_id="B7-9999")

@@ -14,7 +14,7 @@ from checkpoint.core.loop import Loop, parse
 from checkpoint.store import Store
 from checkpoint.web.access import COORDINATOR, Caller
 from checkpoint.web.app import create_app
-from checkpoint.web.devices import new_tracker, release_device
+from checkpoint.web.devices import bind_device, new_tracker, release_device
 from checkpoint.web.edge import Edge
 from checkpoint.web.limits import UNBOUND, Limits
 from checkpoint.web.regions import LEAST_RADIUS_M, MOST, station_of, told_to, waypoints_of
@@ -82,6 +82,17 @@ def test_only_wrong_credentials_are_refused(phone: Phone, store: Store, user: st
     assert store.aside() == []
     for header in ("Basic !", "Basic /w==", "Bearer x", "Basic"):
         assert phone.client.post(OWNTRACKS, json={}, headers={"Authorization": header}).status_code == 401
+
+
+def test_a_device_that_shows_no_more_than_its_number_is_nobody_here(phone: Phone, app: Any, store: Store) -> None:
+    bind_device(app.state.house, "869731054", PLATE, DESK)
+    for number in ("869731054", "nobody-bound-it"):
+        assert Phone(app, number, number).send(location()).status_code == 401
+    assert store.positions(PLATE) == []
+
+
+def test_a_name_typed_with_a_capital_is_the_same_name(phone: Phone) -> None:
+    assert Phone(phone.client.app, phone.device.capitalize(), phone.key).asked(location()) == []
 
 
 def test_guessing_keys_is_slowed_down_and_holds_up_no_phone_of_ours(phone: Phone) -> None:

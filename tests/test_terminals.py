@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -24,7 +23,7 @@ from checkpoint.web import access
 from checkpoint.web.access import COORDINATOR
 from checkpoint.web.app import create_app
 from tests.ground import LOOP, T0, Still, publish, store_in
-from tests.terminal import DEVICE, NUMBER, PLATE, Terminal, gateway, let_in
+from tests.terminal import DEVICE, NUMBER, PLATE, Terminal, gateway, let_in, until
 
 QUICK = Limits(sweep_s=0.02, note_s=0.1, orders_s=0.05, answer_s=0.3)
 
@@ -65,13 +64,6 @@ def opened(folder: Path, interval_s: int = 0) -> Iterator[Desk]:
 def desk(tmp_path: Path) -> Iterator[Desk]:
     with opened(tmp_path) as found:
         yield found
-
-
-def until(wanted: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 10
-    while not wanted():
-        assert time.monotonic() < deadline, "it does not come"
-        time.sleep(0.01)
 
 
 # -- at the desk --------------------------------------------------------------------------------------------------------------
