@@ -1,21 +1,26 @@
 """A restart with many journeys under way: from the start of the process until it is ready and every vehicle is judged.
 
-    python -m scripts.bench_restart [JOURNEYS [HOURS]] [--postgres]
+    python -m scripts.bench_restart [JOURNEYS [HOURS]] [--postgres] [--nothing] [--away MINUTES]
 
 A store is made with so many journeys, each with so many hours of fixes at one every ten seconds (1,000 and 24 by default), on a
 loop of two lines of 480 km and 5,000 vertices. The tracks are read once from the fixes and put by, as a server does while it
 runs; that reading is timed too: it is what a start costs that finds nothing put by, on this machine's one core. Then, in turn:
 
 * a server that ended in order: everything was put by;
-* one that was killed: the last five minutes of every vehicle were stored and not put by.
+* one that was killed: the last five minutes of every vehicle were stored and not put by;
+* with `--away`: the first start comes so long after the last, with nothing heard meanwhile: whoever drove is silent, and that is
+  told (a bench that loads and reads for long finds the same);
+* with `--nothing`: one that finds nothing put by, and reads every track from its fixes.
 
 Each is a real `checkpoint serve`: the clock runs from its start until `/readyz` says ready, until nothing waits to be judged and
-every vehicle has been, and until one more fix, posted then, is on the vehicle's page. Memory is the server's resident set.
+every vehicle has been, and until one more fix, posted then, is on the vehicle's page. Processor time is the server's own up to
+"all judged" (without the database's, and with what answering this bench takes); memory is its resident set.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import signal
 import subprocess
 import sys
@@ -34,6 +39,7 @@ from checkpoint.core.facts import DeviceBound, Entered, Fact, Left, Loaded, Loop
 from checkpoint.core.geo import scale_m
 from checkpoint.store import Store
 from checkpoint.store.database import micros
+from checkpoint.store.readings import drop_readings
 from checkpoint.watch import Watch
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
@@ -134,6 +140,7 @@ class Seen(msgspec.Struct):
     ready_s: float = 0.0
     judged_s: float = 0.0
     next_s: float = 0.0
+    cpu_s: float = 0.0
     memory_mb: float = 0.0
 
 
@@ -182,6 +189,8 @@ def started(data: Path, database: str, journeys: int, end: signal.Signals, wait_
                 ]
                 if waiting == ["0"] and watched and float(watched[0].split()[-1]) == journeys:
                     seen.judged_s = now_s
+                    spent = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()[11:13]
+                    seen.cpu_s = sum(int(ticks) for ticks in spent) / os.sysconf("SC_CLK_TCK")
             time.sleep(0.02)
         asked = client.post("/api/v1/session", json={"account": "coordinator", "passphrase": PASSWORD})
         client.headers["Authorization"] = f"Bearer {asked.json()['token']}"
@@ -207,7 +216,7 @@ def told(name: str, seen: Seen) -> None:
     """One line."""
     print(
         f"  {name:<44} ready {seen.ready_s:5.2f} s   all judged {seen.judged_s:5.2f} s   the next fix {seen.next_s:5.2f} s"
-        f"   {seen.memory_mb:5.0f} MB",
+        f"   processor {seen.cpu_s:5.2f} s   {seen.memory_mb:5.0f} MB   load {os.getloadavg()[0]:.1f}",
         flush=True,
     )
 
@@ -218,6 +227,8 @@ def main() -> int:
     asked.add_argument("journeys", nargs="?", type=int, default=1_000)
     asked.add_argument("hours", nargs="?", type=float, default=24.0)
     asked.add_argument("--postgres", action="store_true")
+    asked.add_argument("--nothing", action="store_true")
+    asked.add_argument("--away", type=float, default=0.0, metavar="MINUTES")
     given = asked.parse_args()
     from tests.postgres import running
 
@@ -228,14 +239,15 @@ def main() -> int:
     ):
         data = Path(name).resolve()
         where: Path | str = url or data / "checkpoint.db"
-        now = datetime.now(UTC).replace(microsecond=0)
+        away = timedelta(minutes=given.away)
+        now = datetime.now(UTC).replace(microsecond=0) - away
         begun = now - timedelta(hours=given.hours)
-        store = Store.open(where, lambda: datetime.now(UTC), key_folder=data)
+        store = Store.open(where, lambda: datetime.now(UTC) - away, key_folder=data)
         fill(store, given.journeys, given.hours, now)
         began = time.perf_counter()
         count = drive(store, given.journeys, begun, now - NOT_PUT_BY, begun)
         print(f"{given.journeys:,} journeys, {count:,} fixes, stored in {time.perf_counter() - began:.0f} s", flush=True)
-        watch = Watch(store, lambda: datetime.now(UTC), lambda *_: None)
+        watch = Watch(store, lambda: datetime.now(UTC) - away, lambda *_: None)
         began, cpu = time.perf_counter(), time.process_time()
         watch.settle()
         while watch.pulse().waiting:
@@ -254,14 +266,24 @@ def main() -> int:
             flush=True,
         )
         del watch
+        before = store.told()
         store.close()
-        for _ in range(ROUNDS):
+        for i in range(ROUNDS):
             told("ended in order", started(data, url or "", given.journeys, signal.SIGTERM))
+            if not i:
+                store = Store.open(where, lambda: datetime.now(UTC), key_folder=data)
+                print(f"  ... with {store.told() - before} warnings told", flush=True)
+                store.close()
         store = Store.open(where, lambda: datetime.now(UTC), key_folder=data)
         came = drive(store, given.journeys, now - NOT_PUT_BY, now, begun)
         store.close()
-        told(f"killed, {came:,} fixes not put by", started(data, url or "", given.journeys, signal.SIGKILL))
-        told("killed again", started(data, url or "", given.journeys, signal.SIGKILL))
+        for _ in range(ROUNDS):
+            told(f"killed, {came:,} fixes not put by", started(data, url or "", given.journeys, signal.SIGKILL))
+        if given.nothing:
+            store = Store.open(where, lambda: datetime.now(UTC), key_folder=data)
+            store._writer.do(lambda: drop_readings(store._db))
+            store.close()
+            told("nothing put by", started(data, url or "", given.journeys, signal.SIGKILL))
     return 0
 
 
