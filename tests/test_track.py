@@ -87,6 +87,18 @@ def test_two_devices_in_one_cab_tell_one_story() -> None:
     assert reading.interval_s == 10.0
 
 
+def test_two_devices_that_report_in_the_same_second_off_the_line_are_read() -> None:
+    """Neither says a speed, and the second is placed farther out: nobody drove there in no time at all."""
+    a, b = Truck(PATH, device="a").drive(0, 12_000), Truck(PATH, device="b")
+    a.drive(12_000, 12_200, side_m=90).drive(12_200, 12_400, side_m=150)
+    b.at = a.fixes[-1].fixed_at
+    b.drive(12_200, 12_400, side_m=185)
+    mute = [msgspec.structs.replace(fix, speed_kmh=None, course_deg=None) for fix in (*a.fixes, b.fixes[0])]
+    (excursion,) = read(mute).episodes
+    assert excursion.kind == "off-loop"
+    assert excursion.confirmed_at is None
+
+
 # -- off the loop ------------------------------------------------------------------------------------------------------
 
 

@@ -228,7 +228,9 @@ class OffLoop(Watcher):
             self._driven += step.moved_m
             gained = step.match.off_m - last.match.off_m
             thrown = self._thrown = self._thrown.driven_on(step) if self._thrown is not None else None
-            goes_away = not step.leaped and gained >= max(_AWAY_M, _AWAY_SHARE * step.moved_m)
+            # Between two devices at the same instant nothing is driven.
+            driven = step.dt_s > 0 and not step.leaped
+            goes_away = driven and gained >= max(_AWAY_M, _AWAY_SHARE * step.moved_m)
             if goes_away and (thrown is None or not thrown.explains(step, self._ways.legs[thrown.leg].path)):
                 self._away += 1
                 self._away_ms = max(self._away_ms, gained / step.dt_s)
