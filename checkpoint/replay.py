@@ -225,9 +225,8 @@ class _Desk:
                 yield _fact("1-left", begun, Left(vehicle=_VEHICLE, pass_id=_PASS), self._loop.origin)
         for visit in visits:
             until = visit.until if visit.until is not None and visit.until <= now else None
-            seen = (
-                min(now, reading.last.fixed_at) if reading.last is not None else now
-            )  # what is silent has not stood there by that
+            # What is silent has not stood there by that.
+            seen = min(now, reading.last.fixed_at) if reading.last is not None else now
             if visit.station not in ends and (until or seen) - visit.since < _STOOD:
                 continue
             name = f"{visit.station}-{visit.since.isoformat()}"

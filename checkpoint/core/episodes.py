@@ -89,9 +89,8 @@ class WrongWay(Watcher):
         self._policy = policy
         self._leg: Leg | None = None
         self._peak: Step | None = None
-        self._left: Step | None = (
-            None  # the last fix that was still there, for all one can say: a truck may stand before it turns
-        )
+        # The last fix that was still there, for all one can say: a truck may stand before it turns.
+        self._left: Step | None = None
         self._lowest = self._fallen_to = 0.0
         self._falls = 0
         self._rises = 0

@@ -218,9 +218,8 @@ def _matched(samples: tuple[_Sample, ...], fit: _Fit, ways: Ways) -> list[Match]
 
 
 def _explained(samples: tuple[_Sample, ...], matches: list[Match]) -> bool:
-    agreed = sum(
-        s.match.off_m <= _CLOSE_M and m.off_m > 2 * _CLOSE_M for s, m in zip(samples, matches, strict=True)
-    )  # was on the line, where the shift would have shown
+    # Those that were on the line where the shift would have shown.
+    agreed = sum(s.match.off_m <= _CLOSE_M and m.off_m > 2 * _CLOSE_M for s, m in zip(samples, matches, strict=True))
     close = sum(m.off_m <= _CLOSE_M for m in matches)
     return (
         agreed <= 0.05 * len(samples) and close >= _SHARE * len(samples) and _rms(_best(m.off_m for m in matches)) <= _CLOSE_RMS_M
