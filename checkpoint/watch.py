@@ -6,7 +6,8 @@ The law of this file:
   nothing depends on who called. `noticed` only wakes it.
 * What it tells is a fact of the server's own (`WarningRaised`, `Changed`, `Cleared`, `Withdrawn`, `Alerted`), durable
   before anybody hears of it. What was told is read back from the record: a restart raises nothing twice, and the ids are
-  made from what is told, so that a crash between two of them doubles nothing. What to tell is decided in `telling.py`.
+  made from what is told, so that a crash between two of them doubles nothing. What to tell is decided in `telling.py`, and
+  told in `voice.py`.
 * Where several processes share a record each of them judges, for its own pages, and the elected one tells. What it tells is
   taken in only if it has read all that was told before. Pages hear of what was told when it is read, in every process.
 * A vehicle is judged again when something about it was learnt, and when its judgement said that it may change by itself.
@@ -27,7 +28,6 @@ from typing import Any
 
 import msgspec
 
-from checkpoint import hindsight
 from checkpoint.core import rules
 from checkpoint.core.book import Book
 from checkpoint.core.facts import (
@@ -42,14 +42,14 @@ from checkpoint.core.facts import (
     WarningWithdrawn,
     subjects,
 )
-from checkpoint.core.journey import View, WarningState, view_of
+from checkpoint.core.journey import View, view_of
 from checkpoint.core.loop import Loop, Loops
 from checkpoint.core.track import Track, TrackReading
-from checkpoint.core.verdict import Finding, Judgement
+from checkpoint.core.verdict import Judgement
 from checkpoint.readings import Readings
-from checkpoint.store import SERVER, Concern, Outrun, Recorded, StorageFailed, Store
+from checkpoint.store import SERVER, Concern, Recorded, StorageFailed, Store
 from checkpoint.store.signals import LOST
-from checkpoint.telling import tell
+from checkpoint.voice import Voice, to_tell
 
 log = logging.getLogger(__name__)
 
@@ -305,29 +305,41 @@ class Watch:
                 now = self._now()  # after reading: what was just learnt has happened
                 learnt, self._dirty = self._dirty, set()
                 due = {v for v, w in self._watched.items() if w.due <= now} | {v for v, at in self._again.items() if at <= now}
-            told, reading_s = False, 0.0
-            # Those whose tracks are at hand first: a fleet that is read from the store blinds nobody.
-            at_hand = {v for v in learnt | due if self._at_hand(v)}
-            try:
-                in_turn = [*sorted(at_hand), *sorted((learnt | due) - at_hand)]
-                for turn, vehicle in enumerate(in_turn):
-                    if self._stopping.is_set() or reading_s > READING_S:
-                        self._wake.set()
-                        return
-                    if turn % MET_AT_ONCE == 0:
-                        self._meet_all([v for v in in_turn[turn : turn + MET_AT_ONCE] if v in learnt])
-                    begun = monotonic()
-                    # Let go between vehicles: a page that asks for one does not wait for the fleet.
-                    with self._lock:
-                        told |= self._look_at(vehicle, vehicle in learnt, now)
-                    learnt.discard(vehicle)
-                    reading_s += 0.0 if vehicle in at_hand else monotonic() - begun
-            finally:
-                self._dirty |= learnt  # whoever was not looked at is looked at in the next round
-            if not told:
+            if not self._look_at_all(learnt, due, now):
                 break
         with self._lock:
             self._part(self._now())
+
+    def _look_at_all(self, learnt: set[str], due: set[str], now: datetime) -> bool:
+        """Judge these vehicles and tell what is new. Whether anything was told, so that there may be more to learn."""
+        told, reading_s, voice = False, 0.0, Voice(self._store)
+        # Those whose tracks are at hand first: a fleet that is read from the store blinds nobody.
+        at_hand = {v for v in learnt | due if self._at_hand(v)}
+        in_turn = [*sorted(at_hand), *sorted((learnt | due) - at_hand)]
+        try:
+            for turn, vehicle in enumerate(in_turn):
+                if self._stopping.is_set() or reading_s > READING_S:
+                    self._wake.set()
+                    self._speak(voice, now)
+                    return False
+                if turn % MET_AT_ONCE == 0:
+                    self._meet_all([v for v in in_turn[turn : turn + MET_AT_ONCE] if v in learnt])
+                begun = monotonic()
+                # What is found of vehicles at hand does not wait for tracks that are read from the store.
+                if turn == len(at_hand) or voice.due(begun):
+                    told |= self._speak(voice, now)
+                # Let go between vehicles: a page that asks for one does not wait for the fleet.
+                with self._lock:
+                    self._look_at(vehicle, vehicle in learnt, now, voice)
+                learnt.discard(vehicle)
+                reading_s += 0.0 if vehicle in at_hand else monotonic() - begun
+            told |= self._speak(voice, now)
+        finally:
+            # Whoever was not looked at, or not told of, is looked at in the next round.
+            self._dirty |= learnt | voice.waiting
+        if voice.failed is not None:
+            raise voice.failed
+        return told
 
     def _at_hand(self, vehicle: str) -> bool:
         """Whether a vehicle can be judged without reading its track from the store."""
@@ -356,8 +368,8 @@ class Watch:
                 self._readings.lost(tracks)
         return True
 
-    def _look_at(self, vehicle: str, learnt: bool, now: datetime) -> bool:
-        """Judge a vehicle and tell what is new. Whether anything was told."""
+    def _look_at(self, vehicle: str, learnt: bool, now: datetime, voice: Voice) -> None:
+        """Judge a vehicle, and give the voice what is new of it."""
         try:
             watched = self._watched.get(vehicle) or self._meet(vehicle)
         except StorageFailed:
@@ -366,35 +378,46 @@ class Watch:
             log.exception("what concerns a vehicle could not be read")
             self.troubles[vehicle] = error
             self._again[vehicle] = now + TRY_AGAIN
-            return False
+            return
         if timedelta() < watched.told_at - now < CLOCKS_DIFFER:
             # Another process told it by its own clock: judged before that, what it told of had not happened yet.
             now = watched.told_at
         before = _outline(watched.look)
         try:
-            self._judge(watched, now)
-            told = self._tell(watched, now) if self._telling else []
-        except Outrun as error:
-            log.info("another process told meanwhile: %s", error)
-            self._outrun = True
-            self._dirty.add(vehicle)
-            return True
+            look = self._judge(watched, now)
+            if self._telling:
+                facts = to_tell(self._store, look.view, look.judgement, watched.facts.values(), self._loops, now)
+                if facts:
+                    voice.take(vehicle, facts, self._told_to, monotonic())
         except Exception as error:
             log.exception("a vehicle could not be judged")
             self.troubles[vehicle] = error
             watched.due = now + TRY_AGAIN
-            return False
+            return
         self.troubles.pop(vehicle, None)
-        if learnt or _outline(watched.look) != before:
+        if learnt or _outline(look) != before:
             self._publish("vehicle", {"vehicle": vehicle, "at": now.isoformat()})
-        return bool(told)
 
-    def _judge(self, watched: _Watched, now: datetime) -> None:
+    def _speak(self, voice: Voice, now: datetime) -> bool:
+        """Tell what waits to be told. Whether there is something to learn of it."""
+        spoken = voice.speak()
+        with self._lock:
+            self._told_to = max(self._told_to, spoken.told_to)
+            self._outrun |= spoken.outrun
+            self._dirty |= spoken.again
+            for vehicle, error in spoken.refused.items():
+                self.troubles[vehicle] = error
+                if vehicle in self._watched:
+                    self._watched[vehicle].due = now + TRY_AGAIN
+        return bool(spoken.told_to) or spoken.outrun
+
+    def _judge(self, watched: _Watched, now: datetime) -> Look:
         view = watched.view(self._loops, now)
         view = msgspec.structs.replace(view, track=self._reading(watched, view.loop, now))
         judgement = rules.judge(view, now)
-        watched.look = Look(view=view, judgement=judgement)
+        look = watched.look = Look(view=view, judgement=judgement)
         watched.due = min(judgement.next_change or _NEVER, _next(watched.turns, now))
+        return look
 
     def _reading(self, watched: _Watched, loop: Loop | None, now: datetime) -> TrackReading | None:
         """What the fixes say, read against the loop in force; None without a loop or a fix."""
@@ -406,52 +429,6 @@ class Watch:
             watched.track = self._readings.track(watched.vehicle, loop, now - TRACK_READ, TRACK_READ, monotonic())
         reading = watched.track.reading()
         return reading if reading.fixes_count else None
-
-    # -- telling ------------------------------------------------------------------------------------------------------
-
-    def _tell(self, watched: _Watched, now: datetime) -> list[Fact]:
-        look = watched.look
-        assert look is not None
-        told = tell(
-            look.view,
-            look.judgement,
-            now,
-            came_late=lambda finding: self._came_late(finding),
-            ended=lambda warning: self._ended(watched, warning, now),
-        )
-        if told:
-            outcomes = self._store.tell(told, self._told_to)
-            refused = [o for o in outcomes if not o.held]
-            if refused:
-                raise RuntimeError(f"the record did not take what is to be told: {refused[0].why} {refused[0].id}")
-            self._told_to = max(self._told_to, *(o.seq or 0 for o in outcomes))
-        return told
-
-    def _came_late(self, finding: Finding) -> bool:
-        """Whether the proof was complete here long after it was complete out there."""
-        proof = []
-        for cited in finding.evidence:
-            if cited.fact:
-                recorded = self._store.fact(cited.fact)
-                if recorded is not None:
-                    proof.append((recorded.fact.at, recorded.recorded_at))
-            elif cited.at is not None:
-                received_at = self._store.fix_received_at(finding.vehicle, cited.at)
-                if received_at is not None:
-                    proof.append((cited.at, received_at))
-        return hindsight.came_late(proof)
-
-    def _ended(self, watched: _Watched, warning: WarningState, now: datetime) -> datetime | None:
-        """When a state that is found no more ended; None when by all we know now it was not so when we told of it."""
-        track = watched.look.view.track if watched.look is not None else None
-        since, gone = warning.raised.since, self._store.was_withdrawn(watched.vehicle, warning.raised_at)
-        if warning.raised.finding == "silent" and gone and self._store.fix_received_at(watched.vehicle, since) is None:
-            return None  # the fix after which it was silent was another vehicle's
-
-        def next_fix(at: datetime) -> datetime | None:
-            return self._store.fix_after(watched.vehicle, at)
-
-        return hindsight.ended(warning, watched.facts.values(), watched.vehicle, self._loops, track, now, next_fix)
 
     # -- learning -----------------------------------------------------------------------------------------------------
 

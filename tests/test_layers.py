@@ -57,9 +57,8 @@ HOUSE: dict[str, set[str]] = {
     "checkpoint.importing": {"checkpoint.bindings", "checkpoint.core", "checkpoint.decoders", "checkpoint.intake"},
     "checkpoint.replay": {"checkpoint.core", "checkpoint.hindsight", "checkpoint.telling"},
     "checkpoint.readings": {"checkpoint.core", "checkpoint.store"},
-    "checkpoint.watch": {
-        "checkpoint.core", "checkpoint.hindsight", "checkpoint.readings", "checkpoint.store", "checkpoint.telling",
-    },
+    "checkpoint.voice": {"checkpoint.core", "checkpoint.hindsight", "checkpoint.store", "checkpoint.telling"},
+    "checkpoint.watch": {"checkpoint.core", "checkpoint.readings", "checkpoint.store", "checkpoint.voice"},
     "checkpoint.backup": {
         "checkpoint.backup", "checkpoint.chores", "checkpoint.config", "checkpoint.core", "checkpoint.headroom",
         "checkpoint.keeping", "checkpoint.store", "checkpoint.ui", "cryptography",
