@@ -511,6 +511,9 @@ class Store:
         if kind == "positions":
             self._writer.do(lambda: sweep_readings(self._db, limit))
             self._writer.do(lambda: self._db.run("DELETE FROM withdrawn WHERE at < ?", (limit,)))
+            for first, last in sweeps.old_positions(self._db, limit):
+                total += self._writer.do(partial(sweeps.positions_between, self._db, first, last, limit))
+            return total
         while done := self._writer.do(lambda: sweeps.portion(self._db, kind, limit)):
             total += done
         return total

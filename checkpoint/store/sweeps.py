@@ -1,16 +1,20 @@
 """What is deleted whole when its term is over: everything that has no place in a chain.
 
 The law of this file: one row a kind, with how to find what is older than an instant. The rows of `facts` are not here: they
-leave by journeys (`removal.py`). Everything here runs on the writer's thread, in its transaction, in bounded portions.
+leave by journeys (`removal.py`). What deletes runs on the writer's thread, in its transaction, in bounded portions. Among
+positions there are millions: where the old ones lie is looked for by whoever sweeps (`old_positions`), while others write.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from checkpoint.store.database import Database
 
 AT_ONCE = 5_000
+# Positions that are looked at in one question.
+LOOKED_AT = 50_000
 
 
 class Sweep(NamedTuple):
@@ -53,6 +57,31 @@ def portion(database: Database, kind: str, before: int) -> int:
     sweep = SWEEPS[kind]
     found = f"SELECT {sweep.key} FROM {sweep.table} WHERE {sweep.condition} LIMIT {AT_ONCE}"
     return database.run(f"DELETE FROM {sweep.table} WHERE ({sweep.key}) IN ({found})", (before,))
+
+
+def old_positions(database: Database, before: int) -> Iterator[tuple[int, int]]:
+    """Stretches of numbers, first and last, in which positions lie that came before an instant: at most `AT_ONCE` in each.
+    To be read on a thread that nobody waits for: it looks at every position there is, and there is no index by when it came."""
+    after = -1
+    while True:
+        to = database.rows(
+            "SELECT max(number) FROM (SELECT number FROM positions WHERE number > ? ORDER BY number LIMIT ?) AS looked_at",
+            (after, LOOKED_AT),
+        )[0][0]
+        if to is None:
+            return
+        while found := database.rows(
+            "SELECT number FROM positions WHERE number > ? AND number <= ? AND received_at < ? ORDER BY number LIMIT ?",
+            (after, to, before, AT_ONCE),
+        ):
+            yield int(found[0][0]), int(found[-1][0])
+            after = int(found[-1][0])
+        after = int(to)
+
+
+def positions_between(database: Database, first: int, last: int, before: int) -> int:
+    """Delete the positions of a stretch that came before an instant. Returns how many."""
+    return database.run("DELETE FROM positions WHERE number BETWEEN ? AND ? AND received_at < ?", (first, last, before))
 
 
 def with_passes(database: Database, passes: list[str]) -> None:
