@@ -37,6 +37,7 @@ _SILENCE_S = 20.0  # nor is what a receiver comes through warm
 _COLD_FIXES = 3  # after a silence: what begins with one of them may be all its fault
 _COLD_M = 500.0  # no receiver that is sure of itself errs so far
 _COLD_S = 240.0  # ... nor for so long
+_MOST_ANEW = 2
 _STANDS_M = 15.0
 _REPEATS_S = 180.0  # a standing receiver is asked again after this long
 
@@ -146,6 +147,7 @@ class OffLoop(Watcher):
         self._rare = False
         self._leaped = False
         self._cold = False
+        self._anew = 0  # how often what speaks for a departure was counted from the start again
         self._nearest = inf
         self._out_ms = 0.0  # how fast a device that says no course came out sideways
         self._thrown: _Thrown | None = None
@@ -195,7 +197,7 @@ class OffLoop(Watcher):
         silence = self._is_silence(step.quiet_s)
         if before is not None and not step.gap and not step.leaped and not silence:
             if step.dt_s > _RARE_S:
-                usual_s = min(self.interval_s, before.dt_s or step.dt_s)
+                usual_s = min(self.interval_s, before.dt_s)
                 self._rare = not self._cold and usual_s > _RARE_S and step.dt_s <= _SILENCE_TIMES * usual_s
             else:
                 explained = drove_aside(before, step)
@@ -212,6 +214,7 @@ class OffLoop(Watcher):
     def _begin_anew(self, step: Step) -> None:
         """A silence in what is a suspicion still: what was suspected stays, what speaks for it counts from here."""
         self._driven += step.moved_m
+        self._anew += 1
         self._counts_from_s = step.at_s
         self._count = self._far = self._away = 0
         self._leaped = self._seen_leaving = self._rare = False
@@ -221,6 +224,11 @@ class OffLoop(Watcher):
     def _is_silence(self, quiet_s: float) -> bool:
         """Whether the device was silent for longer than it is by its own rhythm."""
         return quiet_s > max(_SILENCE_TIMES * self.interval_s, _SILENCE_S)
+
+    def _may_begin_anew(self, step: Step) -> bool:
+        """A device that slows down is not silent again and again, and who is silent again and again is warned of in the end."""
+        slows_down = self._last is not None and step.quiet_s <= _SILENCE_TIMES * self._last.dt_s
+        return not self._cold or (self._anew < _MOST_ANEW and not slows_down)
 
     def _add(self, step: Step) -> None:
         last = self._last
@@ -283,7 +291,7 @@ class OffLoop(Watcher):
             closed = self._close(self._last.fix.fixed_at if self._last is not None else None)
             self._begin(step, None)
             return closed
-        if self._confirmed is None and not self._cold and self._is_silence(step.quiet_s):
+        if self._confirmed is None and self._is_silence(step.quiet_s) and self._may_begin_anew(step):
             self._begin_anew(step)
         self._add(step)
         if self._confirmed is None:
