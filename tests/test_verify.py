@@ -7,6 +7,7 @@ off; in every column of every table that the record consists of.
 from __future__ import annotations
 
 import itertools
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from datetime import timedelta
@@ -436,6 +437,23 @@ def test_a_damaged_list_of_kiosks_is_found_and_stops_nothing(copy: Callable[[str
     with path.open("r+b") as file:
         file.seek((page - 1) * size)
         file.write(b"\xff" * 16)
+    store = Store.open(path, Still())
+    found = store.verify()
+    store.close()
+    assert not found.ok
+    assert any("cannot be walked" in problem.what for problem in found.problems)
+    assert found.facts_count == len(_told(path)[0]), "and the record is walked all the same"
+
+
+def test_a_list_of_kiosks_whose_columns_have_other_names_is_found_and_stops_nothing(copy: Callable[[str], Path]) -> None:
+    """One bit is enough to change a name where SQLite keeps how a table was made."""
+    path = copy("copy")
+    db = apsw.Connection(str(path))
+    [(made,)] = db.execute("SELECT sql FROM sqlite_master WHERE name = 'kiosks'")
+    db.close()
+    other = re.sub(r"\bid\b", "ie", made, count=1)
+    assert other != made
+    path.write_bytes(path.read_bytes().replace(made.encode(), other.encode()))
     store = Store.open(path, Still())
     found = store.verify()
     store.close()

@@ -18,6 +18,7 @@ from itertools import islice
 from typing import Any
 
 import msgspec
+import peewee
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
@@ -322,7 +323,7 @@ def _whatever_it_is(witness: str, problems: Iterator[Problem]) -> Iterator[Probl
     """Problems, and one more when rows are so odd that they cannot even be compared, or cannot be read off the disk."""
     try:
         yield from problems
-    except (TypeError, ValueError, AttributeError, OverflowError, StorageFailed) as error:
+    except (TypeError, ValueError, AttributeError, OverflowError, StorageFailed, peewee.DatabaseError) as error:
         yield Problem(witness=str(witness), seq=0, what=f"cannot be walked: {error}")
 
 
