@@ -135,8 +135,12 @@ def test_what_is_wrong_names_its_line_and_says_what_to_do(text: str, why: str, l
 
 def test_a_file_too_large_or_too_long_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(recorded.table, "MAX_POINTS", 3)
-    with pytest.raises(MalformedTrack, match="too-many"):
-        decode(b"lat,lon\n" + b"28,120\n" * 4)
+    for data in (b"lat,lon\n" + b"28,120\n" * 4, json.dumps([{"lat": 28, "lon": 120}] * 4).encode()):
+        with pytest.raises(MalformedTrack, match="too-many"):
+            decode(data)
+    with pytest.raises(MalformedTrack, match="too-many"):  # counted before the first row is read
+        decode(b"lat,lon\nx,y\n" + b"28,120\n" * 3)
+    assert len(decode(b"lat,lon\n28,120\n\n# a remark\n28,120\n,\n28,120\n").drives[0].places) == 3
     monkeypatch.setattr(recorded, "MAX_BYTES", 10)
     with pytest.raises(MalformedTrack, match="too-large"):
         decode(b"lat,lon\n28,120\n")

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, tzinfo
 from math import isfinite
 
@@ -59,23 +59,42 @@ def from_csv(data: bytes, zone: tzinfo | None) -> Recording:
     if first is None:
         raise MalformedTrack("empty")
     delimiter = max(_DELIMITERS, key=lambda d: (len(_columns(lines[first].split(d), quiet=True)), lines[first].count(d)))
-    reader = csv.reader((f"{line}\n" for line in text.split("\n")[first:]), delimiter=delimiter)
+    table = text.split("\n")[first:]
+    if _too_long(table, delimiter):
+        raise MalformedTrack("too-many", count=MAX_POINTS)
+    reader = csv.reader(_lines(table), delimiter=delimiter)
     try:
         names = [name.strip() for name in next(reader)]
-        rows = (
-            (first + reader.line_num, dict(zip(names, row, strict=False)))
-            for row in reader
-            if any(cell.strip() for cell in row) and not row[0].startswith("#")
-        )
+        rows = ((first + reader.line_num, dict(zip(names, row, strict=False))) for row in reader if _says_something(row))
         return _drives(_columns(names), rows, zone, decimal_comma=delimiter == ";")
     except csv.Error:
         raise MalformedTrack("table-broken", line=first + reader.line_num) from None
+
+
+def _lines(table: Sequence[str]) -> Iterator[str]:
+    return (f"{line}\n" for line in table)
+
+
+def _says_something(row: Sequence[str]) -> bool:
+    return any(cell.strip() for cell in row) and not row[0].startswith("#")
+
+
+def _too_long(table: Sequence[str], delimiter: str) -> bool:
+    """Whether the table has too many rows: counted before any is read, which takes ten times as long. What is broken is left to
+    whoever reads it, and names its line."""
+    try:
+        rows = csv.reader(_lines(table), delimiter=delimiter)
+        return len(table) > MAX_POINTS and sum(map(_says_something, rows)) - 1 > MAX_POINTS
+    except csv.Error:
+        return False
 
 
 def from_objects(found: Sequence[object], zone: tzinfo | None) -> Recording:
     """The drives of a JSON list of objects, each a position. Raises `MalformedTrack`."""
     if not found:
         raise MalformedTrack("empty")
+    if len(found) > MAX_POINTS:
+        raise MalformedTrack("too-many", count=MAX_POINTS)
     for i, one in enumerate(found, start=1):
         if not isinstance(one, Mapping):
             raise MalformedTrack("no-object", line=i)
@@ -131,11 +150,8 @@ def _drives(
 ) -> Recording:
     """The rows as drives, one for each vehicle that the table names, in the order of the rows."""
     drives: dict[str, list[Place]] = {}
-    placeless = count = 0
+    placeless = 0
     for line, row in rows:
-        count += 1
-        if count > MAX_POINTS:
-            raise MalformedTrack("too-many", count=MAX_POINTS)
         cells = _Row(line, {kind: row.get(name) for kind, (name, _) in columns.items()}, columns, decimal_comma)
         where = cells.where()
         if where is None:
