@@ -316,7 +316,7 @@ def loop_line(asked: argparse.Namespace, t: Texts) -> int:
     try:
         line = decode(asked.file.read_bytes(), BY_NAME[asked.datum])
     except MalformedLine as error:
-        print(t("cli.loop.problem", problem=t(error.why, **error.values) if error.why else str(error)), file=sys.stderr)
+        print(t("cli.loop.problem", problem=t(error.why, **error.values)), file=sys.stderr)
         return NO
     print(msgspec.json.encode(line).decode())
     return DONE

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from contextlib import suppress
 from datetime import UTC, datetime
 from itertools import pairwise
@@ -99,7 +100,7 @@ def test_what_is_no_gpx_is_refused_with_what_to_do(data: bytes, why: str) -> Non
         assert texts(lang)(f"recorded.gpx-{why}", **caught.value.values)
     with pytest.raises(line.MalformedLine) as of_line:
         line.decode(data)
-    assert of_line.value.why in ("", f"recorded.gpx-{why}")
+    assert of_line.value.why in ("line.two-points", f"recorded.gpx-{why}")
 
 
 @given(st.binary(max_size=200).map(lambda junk: a_gpx(NORTHWARD)[:150] + junk))
@@ -139,39 +140,53 @@ def test_a_line_drawn_on_a_chinese_map_is_moved_to_wgs_84() -> None:
 def test_of_several_lines_one_is_named() -> None:
     features = [json.loads(a_geojson((120.6, 28.0), (120.6, 28.0 + n / 10), name=f"r{n}")) for n in (1, 2)]
     data = json.dumps({"type": "FeatureCollection", "features": features}).encode()
-    with pytest.raises(line.MalformedLine, match="'r1', 'r2'"):
+    with pytest.raises(line.MalformedLine, match=r"line\.several.*'r1', 'r2'"):
         line.decode(data)
-    with pytest.raises(line.MalformedLine, match="no line is called 'r3'"):
+    with pytest.raises(line.MalformedLine, match=r"line\.no-such"):
         line.decode(data, name="r3")
     assert line.decode(data, name="r2").points[-1] == (120.6, 28.2)
 
 
 @pytest.mark.parametrize(
-    ("data", "words"),
+    ("data", "why", "point"),
     [
-        (a_geojson((28.0, 120.6), (28.1, 120.6)), "wrong way round - at point 0"),
-        (a_geojson((120.6, 28.0), (0, 0), (120.6, 28.1)), "at point 1"),
-        (a_geojson((120.6, 28.0), (120.6, 28.1), (122.6, 28.1)), "through nowhere - at point 2"),
-        (a_geojson((120.6, 28.0)), "at least two"),
-        (a_geojson((120.6, 28.0), (120.6, 28.001)), "shorter than 200 m"),
-        (b'{"type":"Feature","geometry":{"type":"Point","coordinates":[1,2]}}', "LineString"),
-        (b'{"type":"LineString","coordinates":[[120.6],[120.6, 28]]}', r"coordinates\[0\]"),
-        (b"{", "LineString"),
-        (b'{"type":"FeatureCollection","features":[]}', "empty"),
+        (a_geojson((28.0, 120.6), (28.1, 120.6)), "line.exchanged", 1),
+        (a_geojson((120.6, 28.0), (0, 0), (120.6, 28.1)), "line.zero", 2),
+        (a_geojson((120.6, 28.0), (190, 28), (120.6, 28.1)), "line.nowhere", 2),
+        (a_geojson((120.6, 28.0), (120.6, 28.1), (122.6, 28.1)), "line.jump", 3),
+        (a_geojson((120.6, 28.0)), "line.two-points", None),
+        (a_geojson((120.6, 28.0), (120.6, 28.001)), "line.short", None),
+        (b'{"type":"Feature","geometry":{"type":"Point","coordinates":[1,2]}}', "line.not-geojson", None),
+        (b'{"type":"LineString","coordinates":[[120.6],[120.6, 28]]}', "recorded.coordinate", 1),
+        (b'{"type":\n"LineString"', "recorded.json-broken", 2),
+        (b'{"type":"FeatureCollection","features":[]}', "line.empty", None),
     ],
 )
-def test_a_line_that_cannot_be_meant_is_refused_with_its_place(data: bytes, words: str) -> None:
-    with pytest.raises(line.MalformedLine, match=words):
+def test_a_line_that_cannot_be_meant_is_refused_with_its_place(data: bytes, why: str, point: int | None) -> None:
+    with pytest.raises(line.MalformedLine) as caught:
         line.decode(data)
+    assert caught.value.why == why
+    for lang in ("zh", "en"):
+        said = texts(lang)(why, **caught.value.values)
+        assert point is None or str(point) in said
+
+
+def test_all_that_can_be_wrong_with_a_line_is_said_in_both_languages() -> None:
+    named = set(re.findall(r'MalformedLine\("([^"]+)"', Path(line.__file__).read_text()))
+    assert len(named) > 10
+    for lang in ("zh", "en"):
+        t = texts(lang)
+        values = {"point": 1, "line": 1, "lon": 1, "lat": 1, "count": 2, "most": 1, "metres": 1, "name": "a", "names": "b"}
+        assert all(t(why, **values) != why for why in named)
 
 
 def test_a_line_is_compared_with_the_stations_of_its_loop() -> None:
     europe = loop_of([(12.3, 51.3), (12.4, 51.4)])
     here = a_geojson((12.3, 51.3), (12.4, 51.4))
     assert line.decode(here, loop=europe)
-    with pytest.raises(line.MalformedLine, match="exchanged, the line meets"):
+    with pytest.raises(line.MalformedLine, match=r"line\.all-exchanged"):
         line.decode(a_geojson((51.3, 12.3), (51.4, 12.4)), loop=europe)
-    with pytest.raises(line.MalformedLine, match="none of the loop's stations"):
+    with pytest.raises(line.MalformedLine, match=r"line\.elsewhere"):
         line.decode(a_geojson((120.6, 28.0), (120.6, 28.1)), loop=europe)
 
 

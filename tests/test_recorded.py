@@ -117,7 +117,7 @@ def test_a_row_without_a_place_is_counted_and_a_receiver_that_knows_nothing_is_n
         ("", "empty", None),
         ("[]", "empty", None),
         ("[1]", "no-object", 1),
-        ("{", "json-broken", None),
+        ("{", "json-broken", 1),
         ('{"type":"Polygon","coordinates":[]}', "json-shape", None),
         ('{"type":"LineString","coordinates":[[120,28],[120]]}', "coordinate", 2),
         ("<gpx/>", "gpx-empty", None),

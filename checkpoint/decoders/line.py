@@ -18,6 +18,7 @@ from checkpoint.core import geo
 from checkpoint.core.datum import TO_WGS, Datum
 from checkpoint.core.loop import MAX_VERTICES, Line, Loop
 from checkpoint.decoders import gpx
+from checkpoint.decoders.broken import broken_line
 
 TOLERANCE_M = 10.0
 MIN_LENGTH_M = 200.0
@@ -26,12 +27,12 @@ _NEAR_M = 50_000.0
 
 
 class MalformedLine(ValueError):
-    """The file is not a line that a loop could have; the text says where and what to do. Where the file is no GPX at all, `why`
-    is a key of the catalogue whose text does, and `values` fill it in."""
+    """The file is not a line that a loop could have. `why` is a key of the catalogue whose text says what to do, `values` fill it
+    in: the `point` is counted from 1."""
 
-    def __init__(self, text: str, why: str = "", **values: str | int | float) -> None:
+    def __init__(self, why: str, **values: str | int | float) -> None:
         self.why, self.values = why, values
-        super().__init__(text)
+        super().__init__(f"{why} {values}" if values else why)
 
 
 def decode(
@@ -50,7 +51,7 @@ def decode(
     points = simplified([to_wgs(lon, lat) for lon, lat in places], tolerance_m)
     _check_stations(points, stations)
     if len(points) > MAX_VERTICES:
-        raise MalformedLine(f"{len(points)} points are left, at most {MAX_VERTICES} wanted: ask for a larger tolerance")
+        raise MalformedLine("line.too-many", count=len(points), most=MAX_VERTICES)
     return Line(points=tuple((round(lon, 6), round(lat, 6)) for lon, lat in points))
 
 
@@ -58,7 +59,7 @@ def _from_gpx(data: bytes, name: str) -> list[geo.LonLat]:
     try:
         traces = gpx.decode(data)
     except gpx.MalformedGpx as error:
-        raise MalformedLine(str(error), f"recorded.gpx-{error.why}", **error.values) from None
+        raise MalformedLine(f"recorded.gpx-{error.why}", **error.values) from None
     # A planner's file holds its result twice: the route's turning points, and the track with the road's shape.
     tracks = [trace for trace in traces if trace.kind == "track"] or list(traces)
     chosen = _chosen([(trace.name, trace) for trace in tracks], name)
@@ -81,18 +82,20 @@ class _Collection(msgspec.Struct, tag_field="type", tag="FeatureCollection"):
 def _from_geojson(data: bytes, name: str) -> list[geo.LonLat]:
     try:
         found = msgspec.json.decode(data, type=_Geometry | _Feature | _Collection)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise MalformedLine(f"not a GeoJSON LineString: {error}") from None
+    except msgspec.ValidationError:
+        raise MalformedLine("line.not-geojson") from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        raise MalformedLine("recorded.json-broken", line=broken_line(data)) from None
     if isinstance(found, _Geometry):
         found = _Feature(found)
     features = found.features if isinstance(found, _Collection) else [found]
     named = [(str((feature.properties or {}).get("name") or ""), feature) for feature in features]
     if not named:
-        raise MalformedLine("the collection is empty: draw a line, then export it")
+        raise MalformedLine("line.empty")
     coordinates = _chosen(named, name).geometry.coordinates
-    for i, place in enumerate(coordinates):
+    for i, place in enumerate(coordinates, start=1):
         if len(place) < 2:
-            raise MalformedLine(f"[longitude, latitude] wanted - at `coordinates[{i}]`")
+            raise MalformedLine("recorded.coordinate", line=i)
     return [(place[0], place[1]) for place in coordinates]
 
 
@@ -103,37 +106,37 @@ def _chosen(named: Sequence[tuple[str, _T]], name: str) -> _T:
     wanted = [one for called, one in named if not name or called == name]
     if len(wanted) == 1:
         return wanted[0]
-    names = ", ".join(repr(called) for called, _ in named)
+    names = ", ".join(repr(called) for called, _ in named)[:200]
     if wanted:
-        raise MalformedLine(f"there are {len(wanted)} lines in the file; say which by its name: {names}")
-    raise MalformedLine(f"no line is called {name!r}; there are: {names}")
+        raise MalformedLine("line.several", count=len(wanted), names=names)
+    raise MalformedLine("line.no-such", name=name, names=names)
 
 
 def _check(places: Sequence[geo.LonLat]) -> None:
     if len(places) < 2:
-        raise MalformedLine("a line has at least two points")
-    for i, (lon, lat) in enumerate(places):
+        raise MalformedLine("line.two-points")
+    for i, (lon, lat) in enumerate(places, start=1):
         if not (isfinite(lon) and isfinite(lat)):
-            raise MalformedLine(f"no number - at point {i}")
+            raise MalformedLine("line.no-number", point=i)
         if abs(lat) > 90 >= abs(lon):
-            raise MalformedLine(f"{lat} is no latitude; longitude and latitude are the wrong way round - at point {i}")
+            raise MalformedLine("line.exchanged", point=i, lat=lat)
         if abs(lon) > 180 or abs(lat) > 85:
-            raise MalformedLine(f"{lon}, {lat} is no place that a truck could be - at point {i}")
+            raise MalformedLine("line.nowhere", point=i, lon=lon, lat=lat)
         if lon == 0 and lat == 0:
-            raise MalformedLine(f"0, 0 is what a receiver says that knows nothing; delete it - at point {i}")
-    for i, (a, b) in enumerate(pairwise(places), start=1):
+            raise MalformedLine("line.zero", point=i)
+    for i, (a, b) in enumerate(pairwise(places), start=2):
         if geo.distance_m(a, b) > _JUMP_M:
-            raise MalformedLine(f"more than 100 km from the point before: a line through nowhere - at point {i}")
+            raise MalformedLine("line.jump", point=i)
     if sum(geo.distance_m(a, b) for a, b in pairwise(places)) < MIN_LENGTH_M:
-        raise MalformedLine(f"the line is shorter than {MIN_LENGTH_M:.0f} m")
+        raise MalformedLine("line.short", metres=round(MIN_LENGTH_M))
 
 
 def _check_stations(points: Sequence[geo.LonLat], stations: Sequence[geo.LonLat]) -> None:
     if not stations or _comes_near(points, stations):
         return
     if _comes_near([(lat, lon) for lon, lat in points], stations):
-        raise MalformedLine("longitude and latitude are the wrong way round: exchanged, the line meets the stations")
-    raise MalformedLine("the line comes within 50 km of none of the loop's stations")
+        raise MalformedLine("line.all-exchanged")
+    raise MalformedLine("line.elsewhere")
 
 
 def _comes_near(points: Sequence[geo.LonLat], stations: Sequence[geo.LonLat]) -> bool:

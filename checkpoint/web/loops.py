@@ -152,7 +152,7 @@ def _import(request: Request, form: FormData, data: bytes) -> Response:
     try:
         drawn = line.decode(data, "GCJ-02" if form.get("datum") == "GCJ-02" else "WGS-84", loop=newest)
     except line.MalformedLine as error:
-        why = t(error.why, **error.values) if error.why else str(error)
+        why = t(error.why, **error.values)
         return _page(request, problems=(t("loops.line-refused", why=why),), status=422)
     document: dict[str, Any] = msgspec.to_builtins(newest)
     document |= {leg: msgspec.to_builtins(drawn), "version": newest.version + 1, "effective_from": house.now().isoformat()}

@@ -14,6 +14,7 @@ import msgspec
 from checkpoint.core.datum import TO_WGS, Datum
 from checkpoint.core.fixes import Fix
 from checkpoint.decoders import gpx
+from checkpoint.decoders.broken import broken_line
 from checkpoint.decoders.recorded import geojson, table
 from checkpoint.decoders.recorded.drive import MAX_BYTES, MAX_POINTS, Drive, MalformedTrack, Place, Recording, placed
 
@@ -48,8 +49,8 @@ def _decode(data: bytes, zone: tzinfo | None) -> Recording:
 def _from_json(data: bytes, zone: tzinfo | None) -> Recording:
     try:
         found = msgspec.json.decode(data.removeprefix(b"\xef\xbb\xbf"))
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise MalformedTrack("json-broken", error=str(error)[:200]) from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        raise MalformedTrack("json-broken", line=broken_line(data.removeprefix(b"\xef\xbb\xbf"))) from None
     return table.from_objects(found, zone) if isinstance(found, list) else geojson.from_json(found, zone)
 
 
