@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import secrets
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -16,7 +17,7 @@ from starlette.testclient import TestClient
 from checkpoint.headers import POLICY
 from checkpoint.store import Store
 from checkpoint.web import access
-from checkpoint.web.access import ANYONE, CARRIER, COORDINATOR, DRIVER, KIOSK, LABORATORY, ROLES, STATION, Rule
+from checkpoint.web.access import ANYONE, CARRIER, COORDINATOR, DRIVER, KIOSK, LABORATORY, ROLES, STATION, Rule, digest
 from checkpoint.web.app import create_app
 from checkpoint.web.limits import GUESSES
 from checkpoint.web.routes import TABLE
@@ -153,8 +154,11 @@ def test_what_wants_a_fresh_proof_is_a_list_made_on_purpose() -> None:
         "/facts/{fact}/void", "/facts/{fact}/amend", "/passes/{pass_id}/revoke", "/passes/{pass_id}/reissue",
         "/api/v1/passes/{pass_id}/revoke", "/api/v1/passes/{pass_id}/reissue", "/loops", "/api/v1/loops",
         "/stations/trackers", "/stations/trackers/{device:path}", "/stations/terminals", "/stations/terminals/{device}/open",
-        "/vehicles/{plate}/import",
+        "/stations/devices", "/vehicles/{plate}/import",
     }  # fmt: skip
+    assert {rule.path for rule in TABLE if rule.step_up_people} == {
+        "/api/v1/webhooks", "/api/v1/webhooks/{webhook}/secret", "/api/v1/devices", "/api/v1/terminals",
+    }, "a program may do these with its token: it was made with such a proof"  # fmt: skip
     for rule in TABLE:
         if rule.path.startswith(("/account/", "/accounts")) and "POST" in rule.methods:
             harmless = ("/account/strength", "/account/sessions/{session}/end")
@@ -393,3 +397,30 @@ def test_a_webhook_made_by_the_api_wants_the_proof_that_its_page_wants(empty: De
         assert answer.status_code == status, answer.text
         if not proved:
             assert answer.json()["type"].endswith("/problems/step-up")
+
+
+@pytest.mark.parametrize(
+    ("path", "asked"),
+    [
+        ("/api/v1/devices", {"vehicle": "浙C12345"}),
+        ("/api/v1/devices", {"vehicle": "浙C12345", "device": "860123"}),
+        ("/api/v1/terminals", {"vehicle": "浙C12345", "number": "13912345678"}),
+    ],
+)
+def test_whose_positions_a_device_reports_wants_the_proof_that_its_form_wants(
+    empty: Desk, path: str, asked: dict[str, str]
+) -> None:
+    registry, client = empty.house.store.registry, empty.nobody()
+
+    def standing() -> object:
+        return registry.terminals(), registry.trackers(), registry.devices()
+
+    before = standing()
+    stale = access.open_session(empty.house, role=COORDINATOR, who="c", name="c", proved=False)
+    refused = client.post(path, json=asked, headers={"authorization": f"Bearer {stale}"})
+    assert (refused.status_code, refused.json()["type"].rpartition("/")[2]) == (403, "step-up")
+    assert standing() == before
+    text = access.BEGINS_WITH + secrets.token_urlsafe(16)
+    expires = empty.house.now() + timedelta(days=30)
+    registry.add_api_token(digest(text), name="车队", role=COORDINATOR, office="", writes=True, made_by="x", expires=expires)
+    assert client.post(path, json=asked, headers={"authorization": f"Bearer {text}"}).status_code == 200

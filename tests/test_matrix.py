@@ -284,7 +284,7 @@ def test_what_wants_a_fresh_proof_is_refused_without_one(ground: World, role: st
     stale.cookies.set(access.cookie_name(ground.house, role), ground.session(role, proved=False))
     wrong = []
     for method, rule in ROUTES:
-        if rule.step_up and role in rule.who:
+        if (rule.step_up or rule.step_up_people) and role in rule.who:
             ask = case_of(method, rule).ask(ground, role, OWN)
             before = ground.store.last_number()
             got = stale.request(method, path_of(rule.path, ask), **ask.send)

@@ -127,8 +127,38 @@ def test_shut_out_at_the_desk_it_is_cut_off_and_let_in_again_when_registration_i
     assert Terminal(desk.port).prove(code) == 1
     assert Terminal(desk.port).register() == (4, "")
     desk.press("open")
-    assert "until" in desk.see()
+    assert "any device may register under this number" in desk.see()
+    assert Terminal(desk.port).prove(code) == 1, "not with the code of before"
     let_in(desk.port)
+
+
+def test_one_that_is_opened_again_right_after_it_was_shut_out_gets_a_code_that_is_good(desk: Desk) -> None:
+    desk.enrol()
+    given = Terminal(desk.port).register()[1]
+    desk.press("shut-out")
+    desk.press("open")
+    code = Terminal(desk.port).register()[1]
+    assert code != given
+    assert Terminal(desk.port).prove(given) == 1
+    assert Terminal(desk.port).prove(code) == 0
+
+
+def test_a_number_that_was_shut_out_is_not_enrolled_over_and_it_is_said_how_it_is_opened(desk: Desk) -> None:
+    desk.enrol()
+    desk.press("shut-out")
+    page = desk.enrol(plate="浙C54321")
+    assert page.status_code == 409
+    told = desk.client.post("/api/v1/terminals", json={"number": NUMBER, "vehicle": "浙C54321"})
+    assert (told.status_code, told.json()["type"].rpartition("/")[2]) == (409, "terminal-out")
+    for said in (page.text, told.json()["detail"]):
+        assert f"/stations/terminals/{DEVICE}" in said
+        assert "Open registration again" in said.replace("&#34;", "")
+    terminal = desk.store.registry.terminals()[DEVICE]
+    assert (terminal.plate, terminal.revoked_at, terminal.open_until) == (PLATE, T0, None)
+    assert desk.house.intake.vehicle_of(DEVICE, T0) == PLATE, "what it reported stays laid to whose it was"
+    desk.press("open")
+    assert desk.enrol(plate="浙C54321").status_code == 200
+    assert desk.store.registry.terminals()[DEVICE].plate == "浙C54321"
 
 
 def test_the_trackers_own_way_to_shut_out_shuts_a_terminal_out_as_well(desk: Desk) -> None:

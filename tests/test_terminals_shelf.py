@@ -46,16 +46,35 @@ def test_the_code_it_has_stays_good_until_the_new_one_is_used(store: Store) -> N
     assert (found.coded, found.registrations, found.open_until) == (True, 3, None)
 
 
-def test_one_that_is_shut_out_has_no_code_until_it_is_enrolled_and_registers_again(store: Store, clock: Still) -> None:
+def test_one_that_is_shut_out_has_no_code_until_it_is_opened_and_registers_again(store: Store, clock: Still) -> None:
     registry = store.registry
     registered(store, "first")
     assert registry.terminal_proved(DEVICE, "first")
+    registered(store, "given and not shown yet")
     registry.revoke_terminal(DEVICE)
-    assert not registry.terminal_proved(DEVICE, "first")
     assert registry.terminals_revoked() == {DEVICE}
-    registry.enrol_terminal(DEVICE, "浙C12345", clock() + timedelta(days=3))
+    assert not registry.enrol_terminal(DEVICE, "浙C54321", clock() + timedelta(days=3)), "enrolling is not letting in again"
+    found = registry.terminal(DEVICE)
+    assert found is not None
+    assert (found.plate, found.open_until, found.coded) == ("浙C12345", None, False)
+    for code in ("first", "given and not shown yet"):
+        assert not registry.terminal_proved(DEVICE, code)
+    registry.open_terminal(DEVICE, clock() + timedelta(days=3))
     assert registry.terminals_revoked() == set()
-    assert not registry.terminal_proved(DEVICE, "first")
+    for code in ("first", "given and not shown yet"):
+        assert not registry.terminal_proved(DEVICE, code), "whoever was shut out comes back as a stranger comes"
+    registered(store, "second")
+    assert registry.terminal_proved(DEVICE, "second")
+
+
+def test_a_registration_that_was_under_way_when_its_terminal_was_shut_out_gives_no_code(store: Store, clock: Still) -> None:
+    registry = store.registry
+    registry.revoke_terminal(DEVICE)
+    registered(store, "late")
+    assert not registry.terminal_proved(DEVICE, "late")
+    registry.open_terminal(DEVICE, clock() + timedelta(days=3))
+    assert not registry.terminal_proved(DEVICE, "late")
+    assert not registry.terminal_awaits(DEVICE, "late")
 
 
 def test_when_each_was_heard_is_written_down_for_many_at_once(store: Store, clock: Still) -> None:

@@ -38,9 +38,14 @@ def app(store: Store, clock: Still) -> Any:
 @pytest.fixture
 def desk(app: Any) -> TestClient:
     client = TestClient(app, base_url="https://loop.example", headers={"accept": "text/html", "accept-language": "en"})
-    token = access.open_session(app.state.house, role=COORDINATOR, who=COORDINATOR, name="周敏")
-    client.cookies.set(access.cookie_name(app.state.house, COORDINATOR), token)
+    sign_in(client)
     return client
+
+
+def sign_in(client: Any) -> None:
+    """A coordinator's session, with a proof that is fresh now."""
+    token = access.open_session(client.app.state.house, role=COORDINATOR, who=COORDINATOR, name="周敏")
+    client.cookies.set(access.cookie_name(client.app.state.house, COORDINATOR), token)
 
 
 @pytest.fixture
@@ -266,6 +271,7 @@ def test_a_tracker_that_was_released_is_not_turned_away_and_what_it_sends_waits(
     assert desk.post(f"/stations/release/{device}").status_code == 404, "it reports for nobody"
     clock.forward(seconds=1)
     times = {"since": "2026-05-03T10:30:00", "until": "2026-05-03T11:30:00"}
+    sign_in(desk)
     desk.post("/stations/devices", data={"device": device, "vehicle": "浙C54321"} | times)
     assert [f.device for f in store.positions("浙C54321")] == [device]
     page = desk.get(f"/stations/trackers/{device}").text

@@ -47,7 +47,7 @@ class Admission:
         self._store, self._intake, self._now = store, intake, now
         self._lock = Lock()
         self._registering = Lock()
-        # Number -> who was given which code that was not shown yet, and when.
+        # Number -> who was given which code last, and when. Whether it is good, the registry knows.
         self._given: dict[str, tuple[tuple[str, str], str, datetime]] = {}
         # Number and why -> when it was last written down, and how often it was refused since.
         self._noted: dict[tuple[str, str], tuple[datetime, int]] = {}
@@ -74,10 +74,12 @@ class Admission:
         if self._intake.vehicle_of(device, now) is None:
             return self._refused(device, "no-vehicle", said, NO_VEHICLE)
         given = self._given.get(device)
-        if given is not None and given[0] == which and now - given[2] < GIVEN_AGAIN:
+        registry = self._store.registry
+        lately = given is not None and given[0] == which and now - given[2] < GIVEN_AGAIN
+        if given is not None and lately and registry.terminal_awaits(device, hashed(given[1])):
             return Admitted(REGISTERED, given[1])
         code = new_code()
-        self._store.registry.terminal_registered(
+        registry.terminal_registered(
             device,
             hashed(code),
             edition=said.version,
@@ -100,7 +102,6 @@ class Admission:
             else:
                 self._note(device, "wrong-code", "")
             return None
-        self._given.pop(device, None)
         registry.terminal_connected(device)
         return registry.terminal(device)
 

@@ -171,7 +171,7 @@ CALLS: tuple[Call, ...] = (
         path="/api/v1/terminals",
         body=terminals.NewTerminal,
         answer=api_answers.DeviceTaken,
-        refused=((422, "malformed"),),
+        refused=((409, "terminal-out"), (422, "malformed")),
     ),
     # passes
     Call(

@@ -352,7 +352,7 @@ ROUTES = (
     Rule("/api/v1/passes/{pass_id}/revoke", ("POST",), revoke, _DESK, step_up=True),
     Rule("/api/v1/passes/{pass_id}/reissue", ("POST",), reissue, _DESK, step_up=True),
     Rule("/api/v1/loops", ("POST",), publish, _DESK, body_bytes=MAX_DOCUMENT_BYTES, step_up=True),
-    Rule("/api/v1/devices", ("POST",), bind, _DESK),
+    Rule("/api/v1/devices", ("POST",), bind, _DESK, step_up_people=True),
     Rule("/api/v1/devices/release", ("POST",), release, _DESK),
     Rule("/api/v1/kiosks", ("POST",), place_kiosk, _DESK, step_up=True),
     Rule("/api/v1/staff", ("POST",), add_staff, _DESK),

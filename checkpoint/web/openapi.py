@@ -169,8 +169,10 @@ def refusals(rule: Rule, call: Call) -> dict[int, list[str]]:
         found += [(401, "sign-in"), (403, "not-yours")]
     if not open_to_all and not rule.limited and not set(WITH_ACCOUNT).isdisjoint(rule.who):
         found.append((403, "factor-wanted"))
+    if rule.step_up or rule.step_up_people:
+        found.append((403, "step-up"))
     if rule.step_up:
-        found += [(403, "step-up"), (403, "token-step-up")]
+        found.append((403, "token-step-up"))
     if writes:
         found += [(403, "other-site"), (413, "too-large")]
     if _keyed(rule, call):

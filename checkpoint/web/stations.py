@@ -186,5 +186,5 @@ ROUTES = (
     Rule("/stations/kiosks/{kiosk}/renew", ("POST",), renew_kiosk, DESK, step_up=True),
     Rule("/stations/staff", ("POST",), add_staff, DESK),
     Rule("/stations/staff/{member}", ("POST",), change_staff, DESK),
-    Rule("/stations/devices", ("POST",), bind, DESK),
+    Rule("/stations/devices", ("POST",), bind, DESK, step_up=True),
 )

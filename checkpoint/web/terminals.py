@@ -1,7 +1,8 @@
 """Trucks' own terminals at the desk: enrolled by number and plate, looked at, opened for registration again, shut out; and who
 knocked with a number that nobody enrolled.
 
-The law of this file: a terminal is enrolled before it is let in. Its number is no secret and its plate is its own word: what
+The law of this file: a terminal is enrolled before it is let in, and one that was shut out is let in by opening it and by nothing
+else. Its number is no secret and its plate is its own word: what
 stands here of it shows where the two differ, and lets a person decide.
 """
 
@@ -47,7 +48,8 @@ class NewTerminal(Command, frozen=True):
 
 
 def enrol(house: House, number: str, plate: str, caller: Caller, since: datetime | None = None) -> DeviceTaken:
-    """Let a terminal register, and lay what it reports to a vehicle from when (None: now) on. Raises `Faulty`."""
+    """Let a terminal register, and lay what it reports to a vehicle from when (None: now) on. Raises `Faulty`, and `Problem`
+    (409) when it is shut out: that stands until somebody opens it who knows."""
     faults, digits, vehicle = [], "".join(number.split()).lstrip("0"), ""
     if not digits or len(digits) > MOST_DIGITS or not digits.isascii() or not digits.isdecimal():
         faults.append(Fault("$.number", "fault.terminal"))
@@ -58,7 +60,8 @@ def enrol(house: House, number: str, plate: str, caller: Caller, since: datetime
     if faults:
         raise Faulty(faults)
     device = TERMINALS + digits
-    house.store.registry.enrol_terminal(device, vehicle, house.now() + OPEN)
+    if not house.store.registry.enrol_terminal(device, vehicle, house.now() + OPEN):
+        raise Problem(409, "terminal-out", number=digits, page=f"/stations/terminals/{device}")
     bind_device(house, device, vehicle, caller, since)
     return DeviceTaken(device=device, vehicle=vehicle)
 
@@ -107,6 +110,8 @@ async def make(request: Request) -> Response:
             taken = enrol(house_of(request), number, plate, caller_of(request))
         except Faulty as error:
             return _page(request, mistake=" ".join(t(f.key, **f.values) for f in error.faults), status=422)
+        except Problem as problem:
+            return _page(request, mistake=problem.detail(t), status=problem.status)
         return RedirectResponse(f"/stations/terminals/{taken.device}", 303)
 
     return await run_in_threadpool(work)
@@ -140,7 +145,7 @@ async def reopen(request: Request) -> Response:
 
     def work() -> Response:
         house, terminal = house_of(request), _terminal(request)
-        house.store.registry.enrol_terminal(terminal.device, terminal.plate, house.now() + OPEN)
+        house.store.registry.open_terminal(terminal.device, house.now() + OPEN)
         return RedirectResponse(f"/stations/terminals/{terminal.device}", 303)
 
     return await run_in_threadpool(work)
@@ -195,5 +200,5 @@ ROUTES = (
     Rule("/stations/terminals/{device}/open", ("POST",), reopen, DESK, step_up=True),
     Rule("/stations/terminals/{device}/orders", ("POST",), order, DESK),
     Rule("/stations/terminals/{device}/shut-out", ("POST",), revoke, DESK),
-    Rule("/api/v1/terminals", ("POST",), take, DESK),
+    Rule("/api/v1/terminals", ("POST",), take, DESK, step_up_people=True),
 )

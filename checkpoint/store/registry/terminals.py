@@ -1,7 +1,8 @@
 """Truck terminals: which ones a coordinator enrolled, what each shows to be believed, and how each stands.
 
 A code comes here already hashed (SHA-256, hex). A terminal that registers again is given another one; the last stays good until
-the new one is used, so that an answer lost on the way locks no truck out. What stands here of a terminal's make is its own word.
+the new one is used, so that an answer lost on the way locks no truck out. One that is shut out has no code and gets none; only
+`open_terminal` lets it in again, and the codes of before prove nothing. What stands here of a terminal's make is its own word.
 """
 
 from __future__ import annotations
@@ -72,17 +73,26 @@ class Knock(msgspec.Struct, frozen=True, kw_only=True):
 class TerminalsShelf(Shelf):
     """Terminals, and those who knocked."""
 
-    def enrol_terminal(self, device: str, plate: str, open_until: datetime) -> None:
-        """Let a terminal register under its number until an instant. One that is here is let in again, for this plate; the code
-        it has stays good."""
-        values: dict[str, Any] = {"plate": plate, "open_until": micros(open_until), "revoked_at": None}
+    def enrol_terminal(self, device: str, plate: str, open_until: datetime) -> bool:
+        """Let a terminal register under its number until an instant. For one that is here the plate is another from now on; the
+        code it has stays good. False, and nothing is changed, when it is shut out."""
+        values: dict[str, Any] = {"plate": plate, "open_until": micros(open_until)}
         insert = Terminals.insert(device=device, enrolled_at=self._micros(), **values)
 
-        def work() -> None:
+        def work() -> bool:
+            if self._all(
+                Terminals.select(Terminals.device).where(Terminals.device == device, Terminals.revoked_at.is_null(False))
+            ):
+                return False
             insert.on_conflict(conflict_target=[Terminals.device], update=values).execute(self._db)
             TerminalKnocks.delete().where(TerminalKnocks.device == device).execute(self._db)
+            return True
 
-        self._write(work)
+        return self._write(work)
+
+    def open_terminal(self, device: str, open_until: datetime) -> None:
+        """Let any device register under an enrolled number until an instant, one that is shut out too."""
+        self._change(device, {"open_until": micros(open_until), "revoked_at": None})
 
     def terminal(self, device: str) -> Terminal | None:
         """The terminal of that name, or None."""
@@ -105,17 +115,21 @@ class TerminalsShelf(Shelf):
             "next_hash": code_hash, "edition": edition, "maker": maker, "model": model, "terminal_id": terminal_id,
             "plate_said": plate_said, "registered_at": self._micros(), "registrations": Terminals.registrations + 1,
         }  # fmt: skip
-        self._change(device, values)
+        self._change_of_one_let_in(device, values)
 
     def terminal_proved(self, device: str, code_hash: str) -> bool:
         """Whether it showed the code it has, or the one it was given last: which from then on is the only one."""
         row = self._one(Terminals.select().where(Terminals.device == device))
-        if row is None or row["revoked_at"] is not None:
+        if row is None:
             return False
         if row["next_hash"] is not None and compare_digest(row["next_hash"], code_hash):
-            self._change(device, {"code_hash": code_hash, "next_hash": None, "open_until": None})
-            return True
+            return self._change_of_one_let_in(device, {"code_hash": code_hash, "next_hash": None, "open_until": None})
         return row["code_hash"] is not None and compare_digest(row["code_hash"], code_hash)
+
+    def terminal_awaits(self, device: str, code_hash: str) -> bool:
+        """Whether this is the code it was given last, and it has not shown it yet."""
+        row = self._one(Terminals.select(Terminals.next_hash).where(Terminals.device == device))
+        return row is not None and row["next_hash"] is not None and compare_digest(row["next_hash"], code_hash)
 
     def terminal_refused(self, device: str, why: str, detail: str, times: int) -> None:
         """Something under its number was not let in."""
@@ -179,6 +193,11 @@ class TerminalsShelf(Shelf):
 
     def _change(self, device: str, values: dict[str, Any]) -> None:
         self._write(lambda: Terminals.update(**values).where(Terminals.device == device).execute(self._db))
+
+    def _change_of_one_let_in(self, device: str, values: dict[str, Any]) -> bool:
+        """The same, unless it was shut out since it was looked at: what comes late gives it no code. Whether it was done."""
+        which = (Terminals.device == device) & Terminals.revoked_at.is_null()
+        return bool(self._write(lambda: Terminals.update(**values).where(which).execute(self._db)))
 
 
 _TIMES = ("open_until", "registered_at", "refused_at", "connected_at", "heard_at", "parted_at", "revoked_at", "enrolled_at")
