@@ -10,6 +10,7 @@ The law of this file:
   told in `voice.py`.
 * Where several processes share a record each of them judges, for its own pages, and the elected one tells. What it tells is
   taken in only if it has read all that was told before. Pages hear of what was told when it is read, in every process.
+* It writes down that it listens (`store/listening.py`): whoever was not heard because nobody listened is not silent.
 * A vehicle is judged again when something about it was learnt, and when its judgement said that it may change by itself.
 * A vehicle whose judgement fails is named in `troubles` and tried again; it does not blind us to the others.
 """
@@ -44,6 +45,7 @@ from checkpoint.core.facts import (
 )
 from checkpoint.core.journey import View, view_of
 from checkpoint.core.loop import Loop, Loops
+from checkpoint.core.outages import Outage
 from checkpoint.core.track import Track, TrackReading
 from checkpoint.core.verdict import Judgement
 from checkpoint.readings import Readings
@@ -59,6 +61,8 @@ UNDER_WAY = timedelta(days=32)
 # How far back a track goes: longer than a lap with its rest.
 TRACK_READ = timedelta(days=5)
 LOOK_EVERY_S = 5.0
+# How often it is written down that we listen.
+LISTENING_S = 60.0
 # Rounds begin no closer together: what streams in is judged together, once a vehicle. A lone event waits for nothing.
 ROUND_EVERY_S = 0.25
 # How long a stop waits for the vehicle under the eye. Judging one takes milliseconds.
@@ -164,6 +168,9 @@ class Watch:
         self._loops = Loops()
         self._readings = Readings(store)
         self._parted_at: datetime | None = None
+        # When nobody listened, as it is known since we last said that we do (`monotonic`).
+        self._outages: tuple[Outage, ...] = ()
+        self._listened_s: float | None = None
         self._wake = threading.Event()
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
@@ -215,6 +222,10 @@ class Watch:
         if self._thread is None:
             self._stopping.clear()
             self._pulse_at = monotonic()
+            try:
+                self._listen()  # before anything is taken in that would look as if we had listened all the time
+            except StorageFailed as error:
+                log.warning("it could not be written down that we listen: %s", error)
             self._deaf = self._store.signals.subscribe(self._heard)
             self._store.election.start(self._wake.set)
             self._thread = threading.Thread(target=self._run, name="watch", daemon=True)
@@ -268,6 +279,7 @@ class Watch:
             self._wake.clear()
             begun = monotonic()
             try:
+                self._listen()
                 self._round(telling=self._store.election.elected())
                 if self._telling and not self._stopping.is_set():
                     self.keep(everything=False)
@@ -287,6 +299,13 @@ class Watch:
             self._wake.wait(self._pause_s())
             # Never busier than half of the time: those who hand in facts and look at pages need the machine too.
             self._stopping.wait(max(2 * took_s, ROUND_EVERY_S) - (monotonic() - begun))
+
+    def _listen(self) -> None:
+        """Write down, now and then, that we listen, and see when nobody did. Who refuses positions does not listen."""
+        if self._store.room().refused or (self._listened_s is not None and monotonic() - self._listened_s < LISTENING_S):
+            return
+        # Whoever was judged without it is judged again before it matters: when he would be silent.
+        self._outages, self._listened_s = tuple(self._store.listen()), monotonic()
 
     def _pause_s(self) -> float:
         """Until something changes by itself, and never longer than `LOOK_EVERY_S`: clocks can be set."""
@@ -413,7 +432,7 @@ class Watch:
 
     def _judge(self, watched: _Watched, now: datetime) -> Look:
         view = watched.view(self._loops, now)
-        view = msgspec.structs.replace(view, track=self._reading(watched, view.loop, now))
+        view = msgspec.structs.replace(view, track=self._reading(watched, view.loop, now), outages=self._outages)
         judgement = rules.judge(view, now)
         look = watched.look = Look(view=view, judgement=judgement)
         watched.due = min(judgement.next_change or _NEVER, _next(watched.turns, now))

@@ -47,6 +47,7 @@ from checkpoint.core.facts import (
     digest_id,
 )
 from checkpoint.core.loop import Leg, Loop, Loops, Policy, in_force
+from checkpoint.core.outages import Outage
 from checkpoint.core.sampling import TEST_CODES, Evidence, PolicyAt, as_of, fold_person, members, sealed_at, standing
 from checkpoint.core.track import TrackReading
 
@@ -179,7 +180,7 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
     `passes` holds every pass of the vehicle, newest last, `pass_` the one that counts; `journey` is the last one, open
     or not. `people` holds the evidence of everyone who is on the pass, or was on one of the journeys. `unexplained` is
     what does not fit about its people's specimens. `cab` holds who was seen, stayed behind or joined, on whichever lap or
-    before the first; `spoken` the facts by which drivers spoke up.
+    before the first; `spoken` the facts by which drivers spoke up. `outages` is when nobody listened here, in order.
     """
 
     vehicle: str
@@ -195,6 +196,7 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
     unexplained: tuple[Unexplained, ...] = ()
     cab: tuple[Fact, ...] = ()
     spoken: tuple[Fact, ...] = ()
+    outages: tuple[Outage, ...] = ()
 
     @property
     def policy(self) -> Policy:

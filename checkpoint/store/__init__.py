@@ -18,9 +18,10 @@ from typing import NamedTuple, TypeVar, cast
 
 from checkpoint.core.facts import Fact
 from checkpoint.core.loop import Loops, MalformedLoop, parse
+from checkpoint.core.outages import Outage
 from checkpoint.core.track import Fix
 from checkpoint.database_url import DatabaseUrl, is_database_url
-from checkpoint.store import keys, migrations, moving, restored, sweeps
+from checkpoint.store import keys, listening, migrations, moving, restored, sweeps
 from checkpoint.store.concern import Concern
 from checkpoint.store.database import Database, StorageBusy, StorageFailed, StorageFull, micros
 from checkpoint.store.election import Election, SharedElection
@@ -257,9 +258,15 @@ class Store:
             head = self._ledger.head(SERVER)
             if head is not None and head.seq > known:
                 raise Outrun(f"the server told up to {head.seq}, and {known} was read")
+            listening.still(self._db, now)
             return self._ledger.take(entries, now)
 
         return self._counted(entries, self._writer.submit(work)).result()
+
+    def listen(self) -> list[Outage]:
+        """Say that somebody listens now, durably: to be said every minute. Returns when nobody did, in order."""
+        now = self.now()
+        return self._writer.do(lambda: listening.listen(self._db, now))
 
     def told(self) -> int:
         """The last link of the server's own chain; 0 when it told nothing yet."""

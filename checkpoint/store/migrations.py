@@ -498,6 +498,13 @@ MIGRATIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
             "CREATE TABLE withdrawn (number INTEGER PRIMARY KEY AUTOINCREMENT, vehicle TEXT NOT NULL, at BIGINT NOT NULL)",
         ),
     ),
+    (
+        "when somebody listened",
+        (
+            # Stretches of time: between them is when the server was down, and no device can be called silent for it.
+            "CREATE TABLE listening (began_at BIGINT PRIMARY KEY, until_at BIGINT NOT NULL)",
+        ),
+    ),
 )
 
 

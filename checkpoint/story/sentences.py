@@ -10,6 +10,7 @@ import re
 
 from checkpoint.core import facts as f
 from checkpoint.core.loop import Policy, in_force
+from checkpoint.core.outages import Outage
 from checkpoint.core.passes import normal_plate
 from checkpoint.story.moving import MOVES
 from checkpoint.story.told import AMOUNT, NAMES, PLATE, TIME, Sentence, Teller, amount, people, person
@@ -43,6 +44,11 @@ def _policy_of(t: Teller) -> Policy:
     """The policy in force when it happened."""
     loop = in_force(t.story.versions, t.at)
     return loop.policy if loop is not None else Policy()
+
+
+def _did_not_listen(t: Teller, m: re.Match[str]) -> None:
+    """An outage of ours, which is no fact of anybody's."""
+    t.story.outages.append(Outage(t.at, t.when(m["until"])))
 
 
 def _swab(t: Teller, m: re.Match[str]) -> f.What:
@@ -342,5 +348,6 @@ SENTENCES: tuple[Sentence, ...] = (
         'at depot, by chen: amend #load to: loaded 44 parcels, seal A1 "counted again"',
         _amended,
     ),
+    Sentence(rf"did not listen until (?P<until>{TIME})", "server: did not listen until 10:00", _did_not_listen),
     *MOVES,
 )

@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 
 from checkpoint.core import facts as f
 from checkpoint.core.loop import Loop
+from checkpoint.core.outages import Outage
 from checkpoint.core.track import Fix
 
 
@@ -66,6 +67,7 @@ class Story:
     told: list[Told] = field(default_factory=list)
     moved: list[Moved] = field(default_factory=list)
     questions: list[Question] = field(default_factory=list)
+    outages: list[Outage] = field(default_factory=list)
 
     @property
     def loop_id(self) -> str:

@@ -75,6 +75,7 @@ def known(story: Story, q: Question, shuffled: random.Random | None = None) -> W
         return World(story, q, book, loops, None, None)
     loop = loops.in_force(story.loop_id, q.at)
     view = view_of(book, q.vehicle, loops, _track(loop, fixes), q.at)
+    view = msgspec.structs.replace(view, outages=tuple(o for o in story.outages if o.ended <= q.known_at))
     return World(story, q, book, loops, view, rules.judge(view, q.at))
 
 

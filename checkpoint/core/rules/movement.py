@@ -16,6 +16,7 @@ from checkpoint.core import geo
 from checkpoint.core.facts import CheckedIn, Cited, Colour, Entered, Fact, Left, Loaded, Scanned
 from checkpoint.core.journey import Journey, Stay, View, closes_at
 from checkpoint.core.loop import LEGS, Leg, Policy, Station
+from checkpoint.core.outages import silent_at
 from checkpoint.core.rules.ahead import expected
 from checkpoint.core.rules.common import SECOND, cite, closed_by, event, seconds, under_way
 from checkpoint.core.rules.terminal import on_departure
@@ -153,7 +154,7 @@ _PASSING_KMH = 30.0
 
 def silent(view: View, now: datetime) -> Iterator[Finding | datetime]:
     """No fix for 3 (yellow) or 6 (red) of the device's own intervals, at least 10 and 30 minutes. At rest in a permitted
-    station that is normal: phones that do not move do not report."""
+    station that is normal: phones that do not move do not report. While we did not listen ourselves, nobody is silent."""
     journey, track = under_way(view, now), view.track
     if journey is None or track is None or track.last is None:
         return
@@ -161,8 +162,11 @@ def silent(view: View, now: datetime) -> Iterator[Finding | datetime]:
         return
     if track.station and (journey.at_station == track.station or (track.last.speed_kmh or 0) < _PASSING_KMH):
         return
-    since = track.last.fixed_at
-    yellow_at, red_at = (since + after for after in _silence(track, view.policy))
+    since, policy = track.last.fixed_at, view.policy
+    again = (policy.silent_yellow_intervals * track.interval_s, policy.silent_red_intervals * track.interval_s)
+    yellow_at, red_at = (
+        silent_at(since, after, seconds(own), view.outages) for after, own in zip(_silence(track, policy), again, strict=True)
+    )
     if now >= yellow_at:
         yield Finding(
             kind="silent",
