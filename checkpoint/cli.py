@@ -104,7 +104,7 @@ def parser(t: Texts) -> argparse.ArgumentParser:
     draft.add_argument("--half-width-m", type=_half_width, metavar="N", help=t("cli.help.draft-half-width"))
     _track_options(draft, t)
     line = add("loop line", loop_line, loops)
-    line.add_argument("file", type=Path, metavar="FILE.gpx", help=t("cli.help.gpx-file"))
+    line.add_argument("file", type=Path, metavar="FILE", help=t("cli.help.line-file"))
     line.add_argument("--datum", choices=tuple(BY_NAME), default="wgs84", help=t("cli.help.datum"))
     decode = add("decode", _in_shell("decode", "decoded"))
     decode.add_argument("format", choices=FORMATS, help=t("cli.help.decode-format"))

@@ -117,6 +117,12 @@ def a_geojson(*places: tuple[float, float], name: str = "") -> bytes:
     return json.dumps({"type": "Feature", "geometry": geometry, "properties": {"name": name}}).encode()
 
 
+@pytest.mark.parametrize("begins", [b"\xef\xbb\xbf", b"\xef\xbb\xbf\r\n "])
+def test_a_mark_of_the_byte_order_is_no_fault_of_a_line(begins: bytes) -> None:
+    plain = a_geojson((120.6, 28.0), (120.6, 28.1))
+    assert line.decode(begins + plain, "WGS-84") == line.decode(plain, "WGS-84")
+
+
 def test_a_gpx_file_becomes_a_line_without_the_points_it_does_not_need() -> None:
     drawn = line.decode(a_gpx(NORTHWARD))
     assert drawn.points == ((120.6, 28.0), (120.6, 28.019))

@@ -44,7 +44,8 @@ def decode(
     stations is refused. Raises `MalformedLine`.
     """
     stations = tuple(station.center for station in loop.stations) if loop is not None else ()
-    is_json = data.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] in (b"{", b"[")
+    data = data.removeprefix(b"\xef\xbb\xbf")  # as Windows' own tools write it
+    is_json = data.lstrip()[:1] in (b"{", b"[")
     places = _from_geojson(data, name) if is_json else _from_gpx(data, name)
     _check(places)
     to_wgs = TO_WGS[datum]

@@ -47,10 +47,11 @@ def _decode(data: bytes, zone: tzinfo | None) -> Recording:
 
 
 def _from_json(data: bytes, zone: tzinfo | None) -> Recording:
+    data = data.removeprefix(b"\xef\xbb\xbf")
     try:
-        found = msgspec.json.decode(data.removeprefix(b"\xef\xbb\xbf"))
+        found = msgspec.json.decode(data)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        raise MalformedTrack("json-broken", line=broken_line(data.removeprefix(b"\xef\xbb\xbf"))) from None
+        raise MalformedTrack("json-broken", line=broken_line(data)) from None
     return table.from_objects(found, zone) if isinstance(found, list) else geojson.from_json(found, zone)
 
 
