@@ -428,6 +428,15 @@ def test_a_bit_flipped_anywhere_in_the_file_is_found_or_says_nothing(record: Pat
     assert found
 
 
+def _found_and_walked_all_the_same(path: Path) -> None:
+    store = Store.open(path, Still())
+    found = store.verify()
+    store.close()
+    assert not found.ok
+    assert any("cannot be walked" in problem.what for problem in found.problems)
+    assert found.facts_count == len(_told(path)[0])
+
+
 def test_a_damaged_list_of_kiosks_is_found_and_stops_nothing(copy: Callable[[str], Path]) -> None:
     path = copy("copy")
     db = apsw.Connection(str(path))
@@ -437,12 +446,7 @@ def test_a_damaged_list_of_kiosks_is_found_and_stops_nothing(copy: Callable[[str
     with path.open("r+b") as file:
         file.seek((page - 1) * size)
         file.write(b"\xff" * 16)
-    store = Store.open(path, Still())
-    found = store.verify()
-    store.close()
-    assert not found.ok
-    assert any("cannot be walked" in problem.what for problem in found.problems)
-    assert found.facts_count == len(_told(path)[0]), "and the record is walked all the same"
+    _found_and_walked_all_the_same(path)
 
 
 def test_a_list_of_kiosks_whose_columns_have_other_names_is_found_and_stops_nothing(copy: Callable[[str], Path]) -> None:
@@ -454,12 +458,7 @@ def test_a_list_of_kiosks_whose_columns_have_other_names_is_found_and_stops_noth
     other = re.sub(r"\bid\b", "ie", made, count=1)
     assert other != made
     path.write_bytes(path.read_bytes().replace(made.encode(), other.encode()))
-    store = Store.open(path, Still())
-    found = store.verify()
-    store.close()
-    assert not found.ok
-    assert any("cannot be walked" in problem.what for problem in found.problems)
-    assert found.facts_count == len(_told(path)[0]), "and the record is walked all the same"
+    _found_and_walked_all_the_same(path)
 
 
 def test_what_has_not_come_yet_is_waited_for_and_is_no_damage(tmp_path: Path) -> None:

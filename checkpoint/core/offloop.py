@@ -37,7 +37,7 @@ _SILENCE_S = 20.0  # nor is what a receiver comes through warm
 _COLD_FIXES = 3  # after a silence: what begins with one of them may be all its fault
 _COLD_M = 500.0  # no receiver that is sure of itself errs so far
 _COLD_S = 240.0  # ... nor for so long
-_MOST_ANEW = 2
+_MOST_ANEW = 2  # silences within one suspicion that begin its count again
 _STANDS_M = 15.0
 _REPEATS_S = 180.0  # a standing receiver is asked again after this long
 
